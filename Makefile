@@ -1,0 +1,51 @@
+# The commands of this repository. `make help` lists them; the README says which two a newcomer needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup lab lab-down test check lint soak bench report clean
+
+PROVINCE := .venv/bin/province
+OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
+LIVE_TESTS := tests/lab tests/cluster tests/browser
+# How many communes the lab runs, instead of those that inventories/lab/environment.yml names.
+export PROVINCE_COMMUNES := $(COMMUNES)
+
+help: ## what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## the virtual environment in .venv from uv.lock; needs Python 3.11 to 3.13
+	@tools/setup
+
+lab: setup ## the province on this machine: boots hosts, runs the whole job, prints the report's path (root)
+	@tools/need-root "make lab"
+	@$(PROVINCE) up
+
+lab-down: setup ## stop the lab and remove everything of it (root)
+	@tools/need-root "make lab-down"
+	@$(PROVINCE) lab down
+
+test: setup ## everything that CI runs: lint, types, every test, the real lab (root)
+	@tools/need-root "make test"
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lab
+	@$(PROVINCE) lab run -- .venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
+
+check: setup lint ## lint, types and every offline test; needs neither root nor network
+	@.venv/bin/pytest -q $(OFFLINE_TESTS)
+
+lint: setup ## ruff, mypy strict, yamllint, ansible-lint, shellcheck, actionlint, the data
+	@tools/lint
+
+soak: setup ## the full province: all 204 nodes booted, configured and verified (root)
+	@tools/need-root "make soak"
+	@$(MAKE) --no-print-directory lab COMMUNES=102
+
+bench: setup ## figures as JSON in bench/results
+	@.venv/bin/python -m bench
+
+report: setup ## the report of the newest verification
+	@$(PROVINCE) report
+
+clean: ## remove what this checkout generated; the shared cache stays
+	@if [ -d .province/lab ]; then tools/need-root "make clean, because a lab is there"; $(PROVINCE) lab down; fi
+	@rm -rf .venv .province .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible

@@ -1,0 +1,1 @@
+"""What `pulumi up` runs: programs, components and policies over the model."""

@@ -1,0 +1,228 @@
+"""What must be true across files: counts, references, addresses, waves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from province.fleet.commune import Commune, CommuneKind
+from province.fleet.control import check_controls
+from province.fleet.endpoint import check_endpoints, unconfirmed
+from province.fleet.fact import Body
+from province.fleet.feature import check_features
+from province.fleet.findings import Finding
+from province.fleet.flows import check_systems
+from province.fleet.references import check_references, unresolved
+from province.fleet.register import check_registers
+from province.fleet.site import Site, SitePurpose
+
+if TYPE_CHECKING:
+    from province.fleet.fleet import Fleet
+
+
+def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Finding]:
+    """Every finding on a fleet whose files are each valid by themselves."""
+    findings = [
+        *_units(fleet),
+        *_names(fleet),
+        *_sites(fleet),
+        *_overlay(fleet, declared_sites),
+        *_plan(fleet),
+        *_catalogue(fleet),
+    ]
+    if not findings:
+        findings += [*_addresses(fleet), *_waves(fleet)]
+    return findings
+
+
+def blockers(fleet: Fleet) -> list[Finding]:
+    """What keeps an environment that requires verified facts from being applied; empty for the others."""
+    if not fleet.environment.requires_verified:
+        return []
+    found = unconfirmed(fleet.endpoints, fleet.origins)
+    if fleet.province.addressing.documentation:
+        found.append(
+            Finding(
+                fleet.origins["province"],
+                "addressing.documentation",
+                "true",
+                "addresses are those of the documentation plan",
+                f"put the real plan into {fleet.environment.id}/{fleet.environment.address_overlay}",
+            )
+        )
+    return found
+
+
+def _catalogue(fleet: Fleet) -> Iterator[Finding]:
+    """Systems, registers and controls among themselves, and every name that any fact uses for another."""
+    yield from check_references(fleet.declarations, owners=fleet.owners, sources=fleet.sources, features=fleet.features)
+    commune_zones = {zone.id for zone in fleet.province.commune_zones}
+    yield from check_systems(
+        fleet.systems,
+        endpoints=fleet.endpoints,
+        tiers=fleet.tiers,
+        zones=commune_zones | {zone.id for zone in fleet.province.site_zones},
+        features=fleet.features,
+        origins=fleet.origins,
+    )
+    yield from check_endpoints(
+        fleet.endpoints,
+        zones=[zone.id for zone in fleet.province.site_zones],
+        features=fleet.features,
+        origins=fleet.origins,
+    )
+    yield from check_features(fleet.features, _file_of(fleet, "features"))
+    standards = {row.id: row.version for row in fleet.registers.standards.rows}
+    yield from check_controls(fleet.controls, standards=standards, file=_file_of(fleet, "controls"))
+    yield from check_registers(
+        fleet.registers,
+        communes=fleet.communes,
+        zones=commune_zones,
+        origins=fleet.origins,
+    )
+
+
+def _units(fleet: Fleet) -> Iterator[Finding]:
+    province = fleet.province
+    file = fleet.origins["province"]
+    counted = Counter(commune.kind for commune in fleet.communes.values())
+    for kind in CommuneKind:
+        expected = province.units.get(kind, 0)
+        if counted[kind] != expected:
+            yield Finding(
+                file,
+                f"units.{kind}",
+                str(expected),
+                f"there are {counted[kind]} files of this kind in communes/",
+                "add or remove commune files, or correct the number",
+            )
+    for code, commune in fleet.communes.items():
+        if any(word in commune.slug.split("-") for word in ("huyen", "quan", "thi-xa")):
+            yield _at(fleet, f"communes/{code}", "name", commune.name, "is a district", "no district level exists")
+    for body in Body:
+        if body not in province.bodies:
+            yield Finding(file, "bodies", body, "a body is missing", "every commune has both bodies")
+
+
+def _names(fleet: Fleet) -> Iterator[Finding]:
+    """Short names make host names, so two communes cannot share one."""
+    owner: dict[str, Commune] = {}
+    for code, commune in sorted(fleet.communes.items()):
+        if commune.short in owner:
+            yield _at(
+                fleet,
+                f"communes/{code}",
+                "name",
+                commune.name,
+                f"makes the same host names as {owner[commune.short].name}",
+                "tell the two apart in their names",
+            )
+        owner.setdefault(commune.short, commune)
+
+
+def _sites(fleet: Fleet) -> Iterator[Finding]:
+    purposes = Counter(site.purpose for site in fleet.sites.values())
+    if purposes[SitePurpose.PRIMARY] != 1:
+        yield Finding("sites/", "purpose", "", "there must be exactly one primary site", "correct the purposes")
+    for site in fleet.sites.values():
+        shared = [route for route, count in Counter(link.route for link in site.uplinks).items() if count > 1]
+        for route in shared:
+            yield _at(
+                fleet,
+                f"sites/{site.id}",
+                "uplinks.route",
+                route,
+                "two uplinks share a route",
+                "one cut would take both; lease a path that is physically different",
+            )
+        if site.is_data_centre and len(site.uplinks) < 2:
+            yield _at(fleet, f"sites/{site.id}", "uplinks", "", "needs two level-I paths", "declare the second")
+        if site.hosts and site.cluster is None and site.is_data_centre:
+            yield _at(fleet, f"sites/{site.id}", "cluster", "", "missing", "declare the site's cluster")
+
+
+def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Finding]:
+    file = f"{fleet.root.name}/{fleet.environment.id}/environment.yml"
+    for name in fleet.environment.sites:
+        yield from unresolved(file, "sites", name, declared_sites, "site")
+    if fleet.environment.communes != "all":
+        for code in fleet.environment.communes:
+            yield from unresolved(file, "communes", code, fleet.communes, "commune")
+
+
+def _plan(fleet: Fleet) -> Iterator[Finding]:
+    """Ranges of the plan must not overlap, and layouts must name zones and underlays that exist."""
+    plan, province = fleet.province.addressing, fleet.province
+    file = fleet.origins["province"]
+    ranges = {
+        **{f"bodies.{name}": pair for name, pair in plan.bodies.items()},
+        **{f"underlays.{name}": pair for name, pair in plan.underlays.items()},
+        "sites": plan.sites,
+    }
+    names = sorted(ranges)
+    for position, one in enumerate(names):
+        for other in names[position + 1 :]:
+            if ranges[one].ipv4.overlaps(ranges[other].ipv4) or ranges[one].ipv6.overlaps(ranges[other].ipv6):
+                yield Finding(
+                    file,
+                    f"addressing.{one}",
+                    str(ranges[one].ipv4),
+                    f"overlaps {other}",
+                    "give each range its own",
+                )
+    zones = [zone.id for zone in province.site_zones]
+    for role, layout in province.roles.items():
+        for zone in layout.zones:
+            yield from unresolved(file, f"roles.{role}.zones", zone, zones, "zone")
+    for underlay in (*province.edge_underlays, *(u for r in province.roles.values() for u in r.underlays)):
+        yield from unresolved(file, "edge_underlays", underlay, plan.underlays, "underlay")
+    for body in province.bodies.values():
+        if body.routing_domain not in plan.bodies:
+            yield Finding(file, "addressing.bodies", body.routing_domain, "has no range", "add the domain's range")
+    everywhere = {zone.id for zone in province.commune_zones} & set(zones)
+    yield from unresolved(file, "management_zone", province.management_zone, everywhere, "zone")
+
+
+def _addresses(fleet: Fleet) -> Iterator[Finding]:
+    """No address and no zone prefix stands twice, over all nodes and hosts."""
+    file = fleet.origins["province"]
+    seen: dict[object, str] = {}
+    try:
+        hosts = [*fleet.nodes, *fleet.hosts.values()]
+    except ValueError as error:
+        yield Finding(file, "addressing", "", str(error), "widen the range or shorten the prefixes")
+        return
+    for host in {host.name: host for host in hosts}.values():
+        for interface in host.interfaces:
+            for address in interface.address.plain:
+                if address in seen:
+                    yield Finding(
+                        file,
+                        "addressing",
+                        str(address),
+                        f"{host.name} and {seen[address]} share it",
+                        "correct the plan",
+                    )
+                seen[address] = host.name
+
+
+def _waves(fleet: Fleet) -> Iterator[Finding]:
+    file = fleet.origins["province"]
+    for wave in fleet.waves:
+        twice = [code for code, count in Counter(code for code, _ in wave.nodes).items() if count > 1]
+        for code in twice:
+            yield Finding(file, "stages", wave.stage, f"both bodies of {code} are in it", "make the stage smaller")
+    expected = len(fleet.communes) * len(Body)
+    planned = sum(len(wave.nodes) for wave in fleet.waves)
+    if planned != expected:
+        yield Finding(file, "stages", "", f"{planned} nodes in waves instead of {expected}", "correct the stages")
+
+
+def _file_of(fleet: Fleet, collection: str) -> str:
+    """The file of a collection that one file holds."""
+    return next((file for key, file in fleet.origins.items() if key.startswith(f"{collection}/")), collection)
+
+
+def _at(fleet: Fleet, origin: str, key: str, value: str, problem: str, mend: str) -> Finding:
+    return Finding(fleet.origins.get(origin, origin), key, value, problem, mend)

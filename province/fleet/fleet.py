@@ -1,0 +1,109 @@
+"""The fleet: all facts of a province in one immutable value, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from province.fleet.commune import Commune
+from province.fleet.control import Control
+from province.fleet.endpoint import Endpoint
+from province.fleet.environment import Environment
+from province.fleet.fact import Fact
+from province.fleet.feature import Feature
+from province.fleet.hosts import Host, edge_nodes, site_hosts
+from province.fleet.province import Province
+from province.fleet.references import Declaration
+from province.fleet.register import Registers
+from province.fleet.site import Site, SitePurpose
+from province.fleet.source import Source
+from province.fleet.system import Owner, System, Tier
+from province.fleet.waves import Wave, plan_waves, wave_numbers
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Everything that is declared, as one environment sees it."""
+
+    root: Path
+    province: Province
+    environment: Environment
+    communes: Mapping[str, Commune]
+    sites: Mapping[str, Site]
+    systems: Mapping[str, System]
+    endpoints: Mapping[str, Endpoint]
+    owners: Mapping[str, Owner]
+    tiers: Mapping[str, Tier]
+    sources: Mapping[str, Source]
+    features: Mapping[int, Feature]
+    controls: Mapping[int, Control]
+    registers: Registers
+    origins: Mapping[str, str]
+    """Where each object is declared: `collection/id` → file, relative to the inventories' folder."""
+
+    @cached_property
+    def waves(self) -> tuple[Wave, ...]:
+        """The stages of a roll-out over all nodes of the province."""
+        return plan_waves(self.communes, self.province.stages)
+
+    @cached_property
+    def nodes(self) -> tuple[Host, ...]:
+        """The edge nodes of all communes, whether the environment runs them or not."""
+        return tuple(edge_nodes(self.province, self.communes, wave_numbers(self.waves)))
+
+    @cached_property
+    def hosts(self) -> Mapping[str, Host]:
+        """The hosts that this environment runs, by name: its communes' nodes and its sites' hosts."""
+        chosen = self.environment.communes
+        nodes = [node for node in self.nodes if chosen == "all" or node.commune in chosen]
+        found = [*nodes, *site_hosts(self.province, self.sites.values())]
+        return MappingProxyType({host.name: host for host in found})
+
+    @property
+    def primary_site(self) -> Site:
+        """The site where everything runs that runs once."""
+        return next(site for site in self.sites.values() if site.purpose is SitePurpose.PRIMARY)
+
+    @property
+    def data_centres(self) -> tuple[Site, ...]:
+        """The sites with hosts of ours, the primary one first."""
+        found = [site for site in self.sites.values() if site.is_data_centre]
+        return tuple(sorted(found, key=lambda site: site.purpose is not SitePurpose.PRIMARY))
+
+    def hosts_of(self, site: str) -> Iterator[Host]:
+        """The hosts at one site."""
+        return (host for host in self.hosts.values() if host.site == site)
+
+    def systems_at(self, site: Site) -> tuple[System, ...]:
+        """The systems that have their room in a site's cluster, by id."""
+        return tuple(
+            system
+            for system in self.systems.values()
+            if system.has_room and site.purpose in system.placed_in(self.tiers)
+        )
+
+    @cached_property
+    def declarations(self) -> tuple[Declaration, ...]:
+        """Every object of the model with the place where it is declared."""
+        collections: dict[str, Mapping[Any, Fact]] = {
+            "communes": self.communes,
+            "sites": self.sites,
+            "systems": self.systems,
+            "endpoints": self.endpoints,
+            "owners": self.owners,
+            "tiers": self.tiers,
+            "sources": self.sources,
+            "features": self.features,
+            "controls": self.controls,
+            "registers": self.registers.by_name(),
+        }
+        found = [
+            Declaration(collection, str(key), self.origins[f"{collection}/{key}"], fact)
+            for collection, facts in collections.items()
+            for key, fact in facts.items()
+        ]
+        return (Declaration("province", self.province.id, self.origins["province"], self.province), *found)

@@ -1,0 +1,245 @@
+"""From a folder of YAML files to a `Fleet`: all problems of all files in one report, or the whole model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from province.errors import ExitCode, ProvinceError
+from province.fleet.check import check_fleet
+from province.fleet.commune import Commune
+from province.fleet.control import Control
+from province.fleet.documents import read_yaml
+from province.fleet.endpoint import Endpoint
+from province.fleet.environment import AddressOverlay, Environment
+from province.fleet.feature import Feature
+from province.fleet.findings import BadData, Finding, from_validation, nearest
+from province.fleet.fleet import Fleet
+from province.fleet.province import Province
+from province.fleet.register import Registers
+from province.fleet.site import Site
+from province.fleet.source import Source
+from province.fleet.system import Owner, System, Tier
+
+FactT = TypeVar("FactT", bound=BaseModel)
+
+COMMUNES_VARIABLE = "PROVINCE_COMMUNES"
+"""Environment variable: how many communes this environment runs, instead of those its file names."""
+
+
+def inventories_root() -> Path:
+    """The folder `inventories` of this checkout, or the one that PROVINCE_INVENTORIES names."""
+    named = os.environ.get("PROVINCE_INVENTORIES")
+    return Path(named) if named else Path(__file__).resolve().parents[2] / "inventories"
+
+
+class _Reader:
+    """Reads files of one inventories folder and collects findings instead of stopping at the first."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.findings: list[Finding] = []
+        self.origins: dict[str, str] = {}
+
+    def shown(self, path: Path) -> str:
+        """How findings name a file: with the inventories' folder, from the checkout's root."""
+        return f"{self.root.name}/{path.relative_to(self.root).as_posix()}"
+
+    def document(self, path: Path) -> Any:
+        """The content of a YAML file, or None after noting what is wrong with it."""
+        try:
+            return read_yaml(path, self.shown(path))
+        except BadData as error:
+            self.findings.extend(error.findings)
+            return None
+
+    def fact(self, model: type[FactT], path: Path, **extra: object) -> FactT | None:
+        """One file as one fact; `extra` are keys that its name says."""
+        body = self.document(path)
+        if body is None:
+            return None
+        if not isinstance(body, dict):
+            self.findings.append(Finding(self.shown(path), "", "", "must be keys and values", "see its neighbours"))
+            return None
+        return self.validated(model, {**extra, **body}, self.shown(path))
+
+    def validated(self, model: type[FactT], body: Any, shown: str, prefix: str = "") -> FactT | None:
+        """A value as a fact, or None after noting every problem of it."""
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            self.findings.extend(from_validation(shown, model, error, prefix))
+            return None
+
+    def folder(self, model: type[FactT], folder: Path, collection: str) -> dict[str, FactT]:
+        """One fact for each file of a folder, by file name without ending."""
+        found: dict[str, FactT] = {}
+        for path in sorted(folder.glob("*.yml")):
+            fact = self.fact(model, path, id=path.stem)
+            if fact is not None:
+                found[path.stem] = fact
+                self.origins[f"{collection}/{path.stem}"] = self.shown(path)
+        return found
+
+    def listing(self, model: type[FactT], path: Path, collection: str) -> dict[Any, FactT]:
+        """A file that is a list of facts, by their ids; the same id twice is a finding."""
+        found: dict[Any, FactT] = {}
+        body = self.document(path)
+        if body is None:
+            return found
+        if not isinstance(body, list):
+            self.findings.append(Finding(self.shown(path), "", "", "must be a list", "begin each entry with `- id:`"))
+            return found
+        for number, content in enumerate(body):
+            identity = content.get("id", number) if isinstance(content, dict) else number
+            fact = self.validated(model, content, self.shown(path), f"{identity}.")
+            if identity in found:
+                self.findings.append(Finding(self.shown(path), "id", str(identity), "stands twice", "remove one"))
+            if fact is not None:
+                found[identity] = fact
+            self.origins[f"{collection}/{identity}"] = self.shown(path)
+        return found
+
+
+def load_fleet(environment: str = "lab", root: Path | None = None, fleet_dir: str = "fleet") -> Fleet:
+    """The fleet as one environment sees it.
+
+    Raises BadData with every finding of every file, and ProvinceError for an environment that does not exist.
+    """
+    root = root or inventories_root()
+    return _load(environment, root, fleet_dir, os.environ.get(COMMUNES_VARIABLE, ""))
+
+
+@cache
+def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str) -> Fleet:
+    overlay_path = root / environment / "environment.yml"
+    if not overlay_path.is_file():
+        known = sorted(path.parent.name for path in root.glob("*/environment.yml"))
+        guess = nearest(environment, known)
+        hint = f'did you mean "{guess}"?' if guess else "known: " + ", ".join(known)
+        raise ProvinceError(f"no environment {environment!r} in {root}", hint=hint, exit_code=ExitCode.USAGE)
+    reader = _Reader(root)
+    base = root / fleet_dir
+    overlay = reader.fact(Environment, overlay_path)
+    province = reader.fact(Province, base / "province.yml")
+    communes = _communes(reader, base / "communes")
+    sites = reader.folder(Site, base / "sites", "sites")
+    systems = reader.folder(System, base / "systems", "systems")
+    endpoints = reader.listing(Endpoint, base / "endpoints.yml", "endpoints")
+    owners = reader.listing(Owner, base / "owners.yml", "owners")
+    tiers = reader.listing(Tier, base / "tiers.yml", "tiers")
+    sources = reader.listing(Source, base / "sources.yml", "sources")
+    features = reader.listing(Feature, base / "features.yml", "features")
+    controls = reader.listing(Control, base / "controls.yml", "controls")
+    registers = _registers(reader, base / "registers")
+    reader.origins["province"] = reader.shown(base / "province.yml")
+    if reader.findings or province is None or overlay is None or registers is None:
+        raise BadData(reader.findings)
+    fleet = Fleet(
+        root=root,
+        province=_with_overlay(reader, province, overlay, overlay_path.parent),
+        environment=_sized(overlay, communes_wanted, communes),
+        communes=MappingProxyType(communes),
+        sites=MappingProxyType(_overlaid_sites(sites, overlay)),
+        systems=MappingProxyType(systems),
+        endpoints=MappingProxyType(endpoints),
+        owners=MappingProxyType(owners),
+        tiers=MappingProxyType(tiers),
+        sources=MappingProxyType(sources),
+        features=MappingProxyType(features),
+        controls=MappingProxyType(controls),
+        registers=registers,
+        origins=MappingProxyType(reader.origins),
+    )
+    findings = [*reader.findings, *check_fleet(fleet, sites)]
+    if findings:
+        raise BadData(findings)
+    return fleet
+
+
+def _communes(reader: _Reader, folder: Path) -> dict[str, Commune]:
+    found: dict[str, Commune] = {}
+    for path in sorted(folder.glob("*.yml")):
+        commune = reader.fact(Commune, path)
+        if commune is None:
+            continue
+        shown = reader.shown(path)
+        expected = f"{commune.code}-{commune.slug}"
+        if path.stem != expected:
+            reader.findings.append(
+                Finding(shown, "", "", "file name and content disagree", f"rename it to {expected}.yml")
+            )
+        if commune.code in found:
+            reader.findings.append(Finding(shown, "code", commune.code, "stands twice", "one file for each commune"))
+        found[commune.code] = commune
+        reader.origins[f"communes/{commune.code}"] = shown
+    return found
+
+
+def _registers(reader: _Reader, folder: Path) -> Registers | None:
+    found: dict[str, BaseModel] = {}
+    for path in sorted(folder.glob("*.yml")):
+        name = path.stem.replace("-", "_")
+        field = Registers.model_fields.get(name)
+        if field is None or not isinstance(field.annotation, type):
+            mend = "known: " + ", ".join(sorted(Registers.model_fields))
+            reader.findings.append(Finding(reader.shown(path), "", "", "no such register", mend))
+            continue
+        register = reader.fact(field.annotation, path)
+        if register is not None:
+            found[name] = register
+        reader.origins[f"registers/{path.stem}"] = reader.shown(path)
+    if reader.findings:
+        return None
+    return reader.validated(Registers, found, reader.shown(folder))
+
+
+def _with_overlay(reader: _Reader, province: Province, overlay: Environment, folder: Path) -> Province:
+    """The province with the environment's domain and, when the uncommitted file is there, its real addresses."""
+    changes: dict[str, object] = {}
+    if overlay.domain:
+        changes["domain"] = overlay.domain
+    if overlay.address_overlay and (folder / overlay.address_overlay).is_file():
+        addresses = reader.fact(AddressOverlay, folder / overlay.address_overlay)
+        if addresses is not None:
+            changes["addressing"] = addresses.addressing
+    return province.model_copy(update=changes)
+
+
+def _overlaid_sites(sites: Mapping[str, Site], overlay: Environment) -> dict[str, Site]:
+    found = dict(sites)
+    for name, change in overlay.sites.items():
+        if name not in found:
+            continue
+        site = found[name]
+        hosts = {
+            role: group.model_copy(update={"count": change.hosts.get(role, group.count)})
+            for role, group in site.hosts.items()
+        }
+        cluster = site.cluster
+        if cluster and change.network_engine:
+            cluster = cluster.model_copy(update={"network_engine": change.network_engine})
+        found[name] = site.model_copy(update={"hosts": hosts, "cluster": cluster})
+    return found
+
+
+def _sized(overlay: Environment, wanted: str, communes: Iterable[str]) -> Environment:
+    """The environment with as many communes as asked for: those it names first, then the rest by code."""
+    if not wanted:
+        return overlay
+    every = sorted(communes)
+    if not wanted.isdigit() or not 0 < int(wanted) <= len(every):
+        raise ProvinceError(
+            f"{COMMUNES_VARIABLE}={wanted} is not a number of communes",
+            hint=f"use 1 to {len(every)}",
+            exit_code=ExitCode.USAGE,
+        )
+    named = list(overlay.communes) if overlay.communes != "all" else []
+    ordered = named + [code for code in every if code not in named]
+    return overlay.model_copy(update={"communes": tuple(ordered[: int(wanted)])})

@@ -1,0 +1,140 @@
+"""What is true of the province as a whole: its name, its zones, its address plan, its waves."""
+
+from __future__ import annotations
+
+from datetime import date
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, StringConstraints
+
+from province.fleet.commune import CommuneKind
+from province.fleet.fact import (
+    Body,
+    DeviceName,
+    Fact,
+    FeatureId,
+    Names,
+    NonBlank,
+    Percent,
+    RoutingDomain,
+    Slug,
+    SourceRef,
+)
+from province.fleet.site import HostRole
+
+DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
+
+
+class NetworkPair(Fact):
+    """One address range in both protocols."""
+
+    ipv4: IPv4Network
+    ipv6: IPv6Network
+
+
+class PrefixLengths(Fact):
+    """How long a prefix one unit of something gets."""
+
+    ipv4: Annotated[int, Field(ge=8, le=30)]
+    ipv6: Annotated[int, Field(ge=32, le=64)]
+
+
+class CommuneZone(Fact):
+    """A zone inside a commune; its interface carries the zone's name. An optional one keeps its place free."""
+
+    id: DeviceName
+    name: Names
+    ipv4_prefix: Annotated[int, Field(ge=24, le=30)]
+    optional: bool = False
+    internet: bool = False
+    features: tuple[FeatureId, ...] = ()
+
+
+class SiteZone(Fact):
+    """One of the zones that level 3 asks for in a data centre (TCVN 14423:2026, through source R1)."""
+
+    id: DeviceName
+    name: Names
+
+
+class RoleLayout(Fact):
+    """Which zones and underlays a host of a role is connected to; the first zone is its own."""
+
+    zones: tuple[DeviceName, ...]
+    underlays: tuple[DeviceName, ...] = ()
+    forwards: bool = False
+
+
+class AddressReview(Fact):
+    """Address records are reviewed every year (Circular 19/2023/TT-BTTTT, through source V4)."""
+
+    reviewed_on: date
+    allocated_by: NonBlank
+    request_ref: NonBlank | None = None
+    verified: bool = False
+
+
+class AddressPlan(Fact):
+    """Ranges from which every address is computed.
+
+    The plan in git uses ranges that are set aside for documentation and tests; an overlay that is never
+    committed replaces it with the real one.
+    """
+
+    documentation: bool
+    review: AddressReview
+    bodies: dict[RoutingDomain, NetworkPair]
+    body_prefix: PrefixLengths
+    underlays: dict[DeviceName, NetworkPair]
+    underlay_reserved: PositiveInt
+    sites: NetworkPair
+    site_prefix: PrefixLengths
+    site_zone_ipv4: Annotated[int, Field(ge=20, le=28)]
+    role_stride: PositiveInt
+
+
+class WaveStage(Fact):
+    """A stage of a change over the nodes: so many nodes, or that share of them, or all that are left."""
+
+    id: Slug
+    nodes: PositiveInt | None = None
+    percent: Percent | None = None
+
+
+class Province(Fact):
+    """The province itself; everything that another province would set differently in one file."""
+
+    id: Slug
+    code: NonBlank
+    name: Names
+    domain: DomainName
+    units: dict[CommuneKind, PositiveInt]
+    bodies: dict[Body, BodyFacts]
+    utilisation_limit: Percent
+    utilisation_source: SourceRef
+    commune_zones: tuple[CommuneZone, ...]
+    site_zones: tuple[SiteZone, ...]
+    roles: dict[HostRole, RoleLayout]
+    edge_underlays: tuple[DeviceName, ...]
+    management_zone: DeviceName
+    addressing: AddressPlan
+    stages: tuple[WaveStage, ...]
+    unreachable_budget: Percent
+    framework: NonBlank
+    features: tuple[FeatureId, ...] = ()
+
+    @property
+    def unit_count(self) -> int:
+        """How many commune-level units the province has."""
+        return sum(self.units.values())
+
+
+class BodyFacts(Fact):
+    """A body's names and the routing domain that its line belongs to."""
+
+    name: Names
+    routing_domain: RoutingDomain
+
+
+Province.model_rebuild()

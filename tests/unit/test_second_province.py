@@ -1,0 +1,58 @@
+"""Another province fits by data alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from province.fleet.fleet import Fleet
+from province.fleet.load import load_fleet
+
+from . import second_province
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Fleet:
+    inventories = second_province.write(tmp_path)
+    overlay = {
+        "plugin": "province",
+        "id": "lab",
+        "platform": {
+            "id": "container",
+            "sets_clock": False,
+            "zone_devices": "own",
+            "cgroup_driver": "cgroupfs",
+            "cgroup_v1": True,
+            "kernel_audit": False,
+        },
+        "packages_from": "router",
+        "administrators": [{"name": "ops", "comment": "Operator", "uid": 2000}],
+        "requires_verified": False,
+    }
+    folder = inventories / "lab"
+    folder.mkdir()
+    (folder / "environment.yml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    return load_fleet("lab", root=inventories)
+
+
+@pytest.mark.proves(93)
+def test_nine_communes_make_eighteen_nodes_in_their_own_ranges(second: Fleet) -> None:
+    assert len(second.communes) == 9
+    assert len(second.nodes) == 18
+    assert {str(node.interface("users").address.ipv4.ip)[:5] for node in second.nodes} == {"10.1.", "10.2."}
+    assert {node.fqdn.split(".", 1)[1] for node in second.nodes} == {"second.example"}
+
+
+def test_its_sites_have_their_own_hosts(second: Fleet) -> None:
+    assert {host.name for host in second.hosts.values() if host.site} == {
+        f"{site}-{name}"
+        for site in ("east", "west")
+        for name in ("gateway-1", "gateway-2", "control-plane-1")
+    }
+
+
+def test_its_waves_end_with_its_own_islands(second: Fleet) -> None:
+    last = {code for wave in second.waves[-2:] for code, _ in wave.nodes}
+    assert last == {"10008", "10009"}

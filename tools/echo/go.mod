@@ -1,0 +1,3 @@
+module province.local/tools/echo
+
+go 1.26.0
