@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from province.errors import ExitCode, ProvinceError
 from province.fleet.documents import read_yaml
 from province.fleet.findings import Finding
-from province.fleet.references import Declaration, declarations, unresolved, walk
+from province.fleet.references import Declaration, unresolved, walk
 
 if TYPE_CHECKING:
     from province.fleet.feature import Feature
@@ -40,7 +40,11 @@ class CoverageState(StrEnum):
 
 @dataclass(frozen=True)
 class Proof:
-    """A test and what it proves: rows of the mission (numbers) or collections of the model (names)."""
+    """A test and what it proves: rows of the mission (numbers) or what the model declares (names).
+
+    A name is a collection (`systems`, `communes`, `controls`) or one object of it (`systems/mail`,
+    `registers/platforms`); it stands for every row that these objects name.
+    """
 
     test: str
     subjects: tuple[int | str, ...]
@@ -66,10 +70,10 @@ class CoverageRow:
 
 @dataclass(frozen=True)
 class _Statement:
-    """That an object of a collection names a row."""
+    """That an object, which a proof may call by any of `names`, names a row."""
 
     row: int
-    collection: str
+    names: tuple[str, str]
     label: str
 
 
@@ -78,7 +82,7 @@ def coverage(
 ) -> tuple[CoverageRow, ...]:
     """Every row of the mission in order; `configured` says which roles configure a row."""
     proofs = tuple(proofs)
-    stated = tuple(_statements(declarations(fleet)))
+    stated = tuple(_statements(fleet.declarations))
     rooms = _rooms(fleet)
     return tuple(
         _row(
@@ -103,7 +107,7 @@ def check_coverage(fleet: Fleet, rows: Iterable[CoverageRow], proofs: Iterable[P
         elif not row.tests and row.documentation is None:
             mend = "mark a test with @pytest.mark.proves, for the row or a collection that declares it"
             found.append(Finding(file, str(row.id), row.component, "no test proves this row", mend))
-    subjects: set[object] = {*fleet.features, *(one.collection for one in declarations(fleet))}
+    subjects: set[object] = {*fleet.features, *(name for one in fleet.declarations for name in _names(one))}
     for proof in proofs:
         file = proof.test.split("::", 1)[0]
         for subject in proof.subjects:
@@ -116,14 +120,13 @@ def find_proofs(tests: Path) -> tuple[Proof, ...]:
     """Every test under `tests` that is marked with `@pytest.mark.proves(...)`, by its node id.
 
     The mark may stand at a test, at its class, or in the module's `pytestmark`; files are parsed, not imported.
-    Raises ProvinceError where an argument is not a plain number or text.
+    Raises ProvinceError where a file is not valid Python or an argument is not a plain number or text.
     """
     found: list[Proof] = []
     for path in sorted(tests.rglob("test_*.py")):
         shown = path.relative_to(tests.parent).as_posix()
         live = path.relative_to(tests).parts[0] in LIVE_FOLDERS
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=shown)
-        for test, subjects in _marked_tests(tree, shown):
+        for test, subjects in _marked_tests(_parsed(path, shown), shown):
             found.append(Proof(test, tuple(dict.fromkeys(subjects)), live))
     return tuple(found)
 
@@ -143,7 +146,11 @@ def _statements(objects: Iterable[Declaration]) -> Iterator[_Statement]:
     for one in objects:
         for at, fact in walk(one.fact):
             for row in getattr(fact, "features", ()):
-                yield _Statement(row, one.collection, one.label(at))
+                yield _Statement(row, _names(one), one.label(at))
+
+
+def _names(one: Declaration) -> tuple[str, str]:
+    return one.collection, f"{one.collection}/{one.id}"
 
 
 def _rooms(fleet: Fleet) -> dict[int, tuple[str, ...]]:
@@ -164,8 +171,8 @@ def _row(
     configured_by: tuple[str, ...],
     features_file: str,
 ) -> CoverageRow:
-    collections = {one.collection for one in stated}
-    mine = [proof for proof in proofs if feature.id in proof.subjects or collections.intersection(proof.subjects)]
+    subjects: set[int | str] = {feature.id, *(name for one in stated for name in one.names)}
+    mine = [proof for proof in proofs if subjects.intersection(proof.subjects)]
     labels = tuple(dict.fromkeys(one.label for one in stated))
     if feature.documentation is not None:
         labels = (f"{features_file}#{feature.id} (documentation only)", *labels)
@@ -184,6 +191,17 @@ def _row(
         state=state,
         documentation=feature.documentation,
     )
+
+
+def _parsed(path: Path, shown: str) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=shown)
+    except SyntaxError as error:
+        raise ProvinceError(
+            f"{shown}, line {error.lineno}: {error.msg}",
+            hint="tests are read to find what they prove; correct the syntax there",
+            exit_code=ExitCode.BAD_DATA,
+        ) from None
 
 
 def _marked_tests(tree: ast.Module, shown: str) -> Iterator[tuple[str, list[int | str]]]:

@@ -11,11 +11,27 @@ BEGIN = "<!-- topology: written by `province diagram --write` from the model -->
 END = "<!-- topology ends -->"
 
 WORDS = {
-    "en": {"communes": "communes", "nodes": "edge nodes", "islands": "islands", "backbone": "Government backbone",
-           "lines": "leased lines", "backup": "Internet, cellular, satellite", "cluster": "Kubernetes", "hosts": "hosts"},
-    "vi": {"communes": "xã, phường, đặc khu", "nodes": "nút biên", "islands": "đảo", "backbone": "Mạng trục Chính phủ",
-           "lines": "đường truyền", "backup": "Internet, di động, vệ tinh", "cluster": "Kubernetes", "hosts": "máy chủ"},
-}  # fmt: skip
+    "en": {
+        "communes": "communes",
+        "nodes": "edge nodes",
+        "islands": "islands",
+        "backbone": "Government backbone",
+        "lines": "leased lines",
+        "backup": "Internet, cellular, satellite",
+        "cluster": "Kubernetes",
+        "hosts": "hosts",
+    },
+    "vi": {
+        "communes": "xã, phường, đặc khu",
+        "nodes": "nút biên",
+        "islands": "đảo",
+        "backbone": "Mạng trục Chính phủ",
+        "lines": "đường truyền",
+        "backup": "Internet, di động, vệ tinh",
+        "cluster": "Kubernetes",
+        "hosts": "máy chủ",
+    },
+}
 
 
 def mermaid(fleet: Fleet, language: str = "en") -> str:

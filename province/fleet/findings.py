@@ -51,9 +51,7 @@ def describe(findings: Iterable[Finding]) -> str:
     return "\n".join(lines)
 
 
-def from_validation(
-    file: str, model: type[BaseModel], error: ValidationError, prefix: str = ""
-) -> list[Finding]:
+def from_validation(file: str, model: type[BaseModel], error: ValidationError, prefix: str = "") -> list[Finding]:
     """Translate pydantic's errors on one file into findings with the nearest valid key or value."""
     return [_finding(file, model, dict(item), prefix) for item in error.errors(include_url=False)]
 
@@ -75,9 +73,7 @@ def _finding(file: str, model: type[BaseModel], item: dict[str, Any], prefix: st
     if item["type"] == "missing":
         return Finding(file, key, "", "missing", "add this key")
     problem = str(item["msg"]).removeprefix("Value error, ")
-    return Finding(
-        file, key, _short(item.get("input")), problem[:1].lower() + problem[1:], "correct this value"
-    )
+    return Finding(file, key, _short(item.get("input")), problem[:1].lower() + problem[1:], "correct this value")
 
 
 def _short(value: object) -> str:

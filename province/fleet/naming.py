@@ -128,3 +128,10 @@ def look_up(word: str) -> Term | None:
     """The term for a word of either language, whatever its case."""
     wanted = word.casefold()
     return next((one for one in GLOSSARY if wanted in (one.term.casefold(), one.vietnamese.casefold())), None)
+
+
+def label(key: str, language: str) -> str:
+    """A key of the model as a person reads it: the glossary's word where it has one."""
+    words = key.replace("_", " ")
+    term = look_up(words.removesuffix("s")) or look_up(words)
+    return term.vietnamese if term and language == "vi" else words

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from province.fleet.fact import Fact
 from province.fleet.findings import Finding, nearest
-
-if TYPE_CHECKING:
-    from province.fleet.fleet import Fleet
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class Declaration:
     def shares_its_file(self) -> bool:
         """Whether the file holds other objects too, so that the id is needed to find this one."""
         name = self.file.rsplit("/", 1)[-1].removesuffix(".yml")
-        return not (name == self.id or name.startswith(f"{self.id}-"))
+        return not (self.collection == "province" or name == self.id or name.startswith(f"{self.id}-"))
 
     def key(self, *parts: str) -> str:
         """The dotted key of something inside this object, as it stands in the file."""
@@ -36,29 +32,6 @@ class Declaration:
         """The object, or something inside it, as people point at it: `file` or `file#key`."""
         key = self.key(*parts)
         return f"{self.file}#{key}" if key else self.file
-
-
-def declarations(fleet: Fleet) -> tuple[Declaration, ...]:
-    """Every object of the model, by collection; the order is that of the files."""
-    collections: dict[str, Mapping[Any, Fact]] = {
-        "communes": fleet.communes,
-        "sites": fleet.sites,
-        "systems": fleet.systems,
-        "endpoints": fleet.endpoints,
-        "owners": fleet.owners,
-        "tiers": fleet.tiers,
-        "controls": fleet.controls,
-    }
-    found = [
-        Declaration(name, str(id_), fleet.origins.get(f"{name}/{id_}", f"{name}/{id_}"), fact)
-        for name, facts in collections.items()
-        for id_, fact in facts.items()
-    ]
-    for name, register in fleet.registers.by_name().items():
-        key = f"registers/{name}"
-        found.append(Declaration(key, name, fleet.origins.get(key, key), register))
-    file = next((file for key, file in fleet.origins.items() if key.startswith("province/")), "province")
-    return (*found, Declaration("province", "province", file, fleet.province))
 
 
 def walk(fact: Fact, at: str = "") -> Iterator[tuple[str, Fact]]:
@@ -80,11 +53,14 @@ def _inside(value: object, at: str) -> Iterator[tuple[str, Fact]]:
 
 
 def unresolved(file: str, key: str, value: object, known: Iterable[object], what: str) -> list[Finding]:
-    """A finding when `value` is not one of `known`; `what` says in a word what it should name."""
+    """A finding when `value` is not one of `known`; `what` says in a word what it should name.
+
+    A number gets no guess: the nearest number is as wrong as any other.
+    """
     names = [str(one) for one in known]
     if str(value) in names:
         return []
-    guess = nearest(str(value), names)
+    guess = None if isinstance(value, int) else nearest(str(value), names)
     mend = f'did you mean "{guess}"?' if guess else f"declare this {what} or name another"
     return [Finding(file, key, str(value), f"no such {what}", mend)]
 

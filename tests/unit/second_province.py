@@ -52,7 +52,9 @@ def _files() -> dict[str, Any]:
     }
     files["fleet/province.yml"] = _province()
     files["fleet/sources.yml"] = [{"id": "A", "title": "Assumption", "kind": "assumption"}]
-    files["fleet/owners.yml"] = [{"id": "office", "name": _names("Office"), "contact": None, "verified": False, "source": "A"}]
+    files["fleet/owners.yml"] = [
+        {"id": "office", "name": _names("Office"), "contact": None, "verified": False, "source": "A"}
+    ]
     files["fleet/features.yml"] = [{"id": 1, "name": _names("Records"), "seeds": ["A"], "kinds": ["NS"]}]
     files["fleet/controls.yml"] = []
     files["fleet/endpoints.yml"] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from ipaddress import IPv4Network
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -90,7 +90,7 @@ def test_no_two_prefixes_overlap(fleet: Fleet) -> None:
         if interface.zone
     }
     ordered = sorted(prefixes)
-    assert not [pair for pair in zip(ordered, ordered[1:], strict=False) if pair[0].overlaps(pair[1])]
+    assert not [pair for pair in pairwise(ordered) if pair[0].overlaps(pair[1])]
 
 
 @pytest.mark.proves(10)

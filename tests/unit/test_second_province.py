@@ -47,9 +47,7 @@ def test_nine_communes_make_eighteen_nodes_in_their_own_ranges(second: Fleet) ->
 
 def test_its_sites_have_their_own_hosts(second: Fleet) -> None:
     assert {host.name for host in second.hosts.values() if host.site} == {
-        f"{site}-{name}"
-        for site in ("east", "west")
-        for name in ("gateway-1", "gateway-2", "control-plane-1")
+        f"{site}-{name}" for site in ("east", "west") for name in ("gateway-1", "gateway-2", "control-plane-1")
     }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from province.errors import ProvinceError
-from province.toolchain import pins, recipes
+from province.toolchain import pins
+from province.toolchain.images import RECIPES, load_recipe
 
 PINS = pins.load()
 PROJECT = tomllib.loads((pins.CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -62,7 +63,7 @@ def test_the_version_stands_in_for_its_placeholder_everywhere() -> None:
 
 @pytest.mark.parametrize("image", PINS.images.tags)
 def test_an_images_tag_is_the_version_of_the_program_in_it(image: str) -> None:
-    recipe = recipes.load_recipe(image)
+    recipe = load_recipe(image)
     for program in recipe.built.values():
         version = numeric(PINS.artefact(program).version)
         assert re.fullmatch(rf"v?{re.escape(version)}(-\d+)?", PINS.images.tags[image])
@@ -70,7 +71,7 @@ def test_an_images_tag_is_the_version_of_the_program_in_it(image: str) -> None:
 
 
 def test_every_recipe_is_named_in_the_pins() -> None:
-    assert {file.stem for file in recipes.RECIPES.glob("*.toml")} == set(PINS.images.tags)
+    assert {file.stem for file in RECIPES.glob("*.toml")} == set(PINS.images.tags)
 
 
 def test_an_unknown_program_is_answered_with_the_known_ones() -> None:

@@ -7,13 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pulumi
 import pytest
-from google.protobuf import struct_pb2
 from pulumi.runtime.proto import language_pb2
 
-from province.toolchain import build, pulumi_home
+from province.toolchain import build, pins, pulumi_home
 from province.toolchain.pulumi_host import packages, plugin, program
+from province.toolchain.pulumi_host.lifeline import Lifeline
+
+CLI = pins.load().artefact("pulumi").version
+PROVIDER = pins.load().artefact("pulumi-resource-kubernetes").version
+PROVIDER_FILE = f"resource-kubernetes-v{PROVIDER}/pulumi-resource-kubernetes"
+HOST_FILE = f"language-python-{CLI}/pulumi-language-python"
 
 
 @pytest.fixture
@@ -35,11 +39,8 @@ def plugins(state_dir: Path) -> list[str]:
 def test_the_installation_has_host_provider_state_and_passphrase(programs: Path, tmp_path: Path) -> None:
     place = tmp_path / "of this checkout"
     settings = pulumi_home.prepare(place)
-    assert plugins(place) == [
-        "language-python-v3.259.0/pulumi-language-python",
-        "resource-kubernetes-v4.25.0/pulumi-resource-kubernetes",
-    ]
-    provider = place / "home/plugins/resource-kubernetes-v4.25.0/pulumi-resource-kubernetes"
+    assert plugins(place) == [HOST_FILE, PROVIDER_FILE]
+    provider = place / "home/plugins" / PROVIDER_FILE
     assert provider.resolve() == programs / "pulumi-resource-kubernetes"
     assert settings["PULUMI_HOME"] == str(place / "home")
     assert settings["PULUMI_BACKEND_URL"] == (place / "state").as_uri()
@@ -66,7 +67,7 @@ def test_a_new_provider_replaces_the_link(programs: Path, tmp_path: Path) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "binary", lambda name: newer / name)
         pulumi_home.prepare(tmp_path)
-    link = tmp_path / "home/plugins/resource-kubernetes-v4.25.0/pulumi-resource-kubernetes"
+    link = tmp_path / "home/plugins" / PROVIDER_FILE
     assert link.resolve() == newer / "pulumi-resource-kubernetes"
 
 
@@ -74,12 +75,12 @@ def test_the_official_bundle_keeps_its_own_language_host(programs: Path, tmp_pat
     pulumi_home.prepare(tmp_path)
     (programs / "pulumi-language-python").write_text("")
     pulumi_home.prepare(tmp_path)
-    assert plugins(tmp_path) == ["resource-kubernetes-v4.25.0/pulumi-resource-kubernetes"]
+    assert plugins(tmp_path) == [PROVIDER_FILE]
 
 
 def test_the_host_says_how_it_is_meant_to_be_started(programs: Path, tmp_path: Path) -> None:
     pulumi_home.prepare(tmp_path)
-    host = tmp_path / "home/plugins/language-python-v3.259.0/pulumi-language-python"
+    host = tmp_path / "home/plugins" / HOST_FILE
     answer = subprocess.run([host], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert answer.returncode == 1
     assert "started by pulumi, not by hand" in answer.stderr
@@ -131,22 +132,40 @@ def test_a_folder_is_run_by_its_main_file(tmp_path: Path) -> None:
 
 
 def test_a_policy_pack_runs_in_its_own_environment() -> None:
-    options = struct_pb2.Struct()
-    options.update({"virtualenv": "venv"})
     request = language_pb2.RunPluginRequest(
-        kind="analyzer",
-        args=["127.0.0.1:1"],
-        info=language_pb2.ProgramInfo(program_directory="/pack", options=options),
+        kind="analyzer", args=["127.0.0.1:1"], info=language_pb2.ProgramInfo(program_directory="/pack")
     )
     assert plugin.command(request) == [
-        *("/pack/venv/bin/python", "-u", "-m", "pulumi.policy", "127.0.0.1:1", "/pack"),
+        *(sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", "/pack"),
     ]
-    request.info.options.clear()
-    request.kind = "resource"
-    assert plugin.command(request) == [sys.executable, "-u", "/pack", "127.0.0.1:1"]
+    request.info.options.update({"virtualenv": "venv"})
+    assert plugin.command(request)[0] == "/pack/venv/bin/python"
 
 
-def test_the_kubernetes_provider_is_wanted_in_the_version_of_its_package() -> None:
+def answers(request: language_pb2.RunPluginRequest) -> tuple[bytes, bytes, int]:
+    """Run a plugin to its end; return what it wrote to both streams and its exit code."""
+    parts = list(plugin.run(request, Lifeline(), lambda _: None))
+    return b"".join(p.stdout for p in parts), b"".join(p.stderr for p in parts), parts[-1].exitcode
+
+
+def test_what_a_plugin_prints_and_returns_reaches_the_engine(tmp_path: Path) -> None:
+    (tmp_path / "__main__.py").write_text(
+        "import os, sys\nprint(os.environ['PROOF'], sys.argv[1])\nprint('aside', file=sys.stderr)\nsys.exit(3)\n",
+        encoding="utf-8",
+    )
+    request = language_pb2.RunPluginRequest(
+        args=["engine"], env=["PROOF=a=b"], info=language_pb2.ProgramInfo(program_directory=str(tmp_path))
+    )
+    assert answers(request) == (b"a=b engine\n", b"aside\n", 3)
+
+
+def test_a_plugin_that_cannot_start_says_why(tmp_path: Path) -> None:
+    request = language_pb2.RunPluginRequest(info=language_pb2.ProgramInfo(program_directory=str(tmp_path / "nowhere")))
+    _, stderr, exit_code = answers(request)
+    assert (b"nowhere" in stderr, exit_code) == (True, 1)
+
+
+def test_the_kubernetes_provider_is_wanted_in_the_version_that_is_built() -> None:
     wanted = {found.name: found.version for found in packages.providers()}
-    assert wanted["kubernetes"] == "v4.25.0"
-    assert packages.sdk_version() == pulumi.__version__ if hasattr(pulumi, "__version__") else "3.259.0"
+    assert wanted["kubernetes"] == f"v{PROVIDER}"
+    assert packages.sdk_version() == CLI.removeprefix("v")

@@ -1,0 +1,1 @@
+"""Benchmarks: figures as JSON, with the machine they were measured on."""

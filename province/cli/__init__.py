@@ -1,0 +1,57 @@
+"""The command `province`: one thin module for each group of verbs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from province.cli import check, coverage, diagram, inventory, job, lab, render, show, verify
+from province.errors import ProvinceError
+from province.toolchain.cli import app as toolchain
+
+app = typer.Typer(
+    name="province",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A province's infrastructure: one model, applied by Ansible and Pulumi, proven by testinfra.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data, 4 unreachable, 5 drift, 6 nothing selected, "
+    "7 this machine cannot do it.",
+)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of expected errors, too.")] = False,
+) -> None:
+    sys.tracebacklimit = 1000 if debug else 0
+    _state["debug"] = debug
+
+
+_state = {"debug": False}
+
+app.command("check")(check.check)
+app.command("show")(show.show)
+app.command("render")(render.render)
+app.command("inventory")(inventory.inventory)
+app.command("coverage")(coverage.show_coverage)
+app.command("diagram")(diagram.diagram)
+app.command("up")(job.up)
+app.command("apply")(job.apply)
+app.command("drift")(job.drift)
+app.command("verify")(verify.verify)
+app.command("report")(verify.report)
+app.add_typer(lab.app, name="lab", help="The province on this machine.")
+app.add_typer(toolchain, name="toolchain", help="Pinned programs that no registry has prebuilt.")
+
+
+def main() -> None:
+    """Run the command; an expected error is one message on standard error and its own exit code."""
+    try:
+        app()
+    except ProvinceError as error:
+        if _state["debug"]:
+            raise
+        sys.stderr.write(f"{error}\n")
+        sys.exit(int(error.exit_code))

@@ -1,0 +1,20 @@
+"""Options that several verbs share, and the two ways of printing a result."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+Environment = Annotated[
+    str, typer.Option("--environment", "-e", envvar="PROVINCE_ENVIRONMENT", help="Folder under inventories/.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Language = Annotated[str, typer.Option("--lang", help="Language of the labels: en or vi.")]
+
+
+def print_json(value: Any) -> None:
+    """Write a value as indented JSON with readable Vietnamese."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")

@@ -1,0 +1,55 @@
+"""`province verify` and `province report`: are the hosts as declared, and how does that look on paper."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from province.cli.options import Environment, Json, Language, print_json
+from province.errors import ExitCode, ProvinceError
+from province.fleet.load import load_fleet
+from province.ops.workplace import Workplace
+from province.verify.report import build_report
+from province.verify.run import verify as run_verification
+
+
+def verify(
+    environment: Environment = "lab",
+    select: Annotated[list[str] | None, typer.Option(help="Hosts, classes, sites or waves; all by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the host tests against every selected host and record evidence."""
+    work = Workplace.of(load_fleet(environment))
+    result = run_verification(environment, select or (), enter=work.words([]))
+    if as_json:
+        print_json(
+            {
+                "counts": {str(outcome): count for outcome, count in result.counts.items()},
+                "unreachable": result.unreachable,
+                "evidence": result.evidence,
+                "exit_code": int(result.exit_code),
+            }
+        )
+    else:
+        typer.echo(", ".join(f"{count} {outcome}" for outcome, count in result.counts.items()))
+        if result.evidence:
+            typer.echo(f"evidence: {result.evidence}")
+    if result.exit_code:
+        raise typer.Exit(int(result.exit_code))
+
+
+def report(environment: Environment = "lab", lang: Language = "vi", as_json: Json = False) -> None:
+    """Write the report of the newest evidence as static pages and print its path."""
+    fleet = load_fleet(environment)
+    work = Workplace.of(fleet)
+    files = sorted((work.private / "evidence").glob("*.jsonl"))
+    if not files:
+        raise ProvinceError(
+            f"no evidence of {environment}", hint="run `province verify` first", exit_code=ExitCode.NOTHING_SELECTED
+        )
+    page = build_report(fleet, files, work.private / "reports", lang)
+    if as_json:
+        print_json({"report": page, "evidence": files[-1]})
+    else:
+        typer.echo(f"{page}")

@@ -1,0 +1,114 @@
+"""The whole job, in order: hosts configured, hosts verified, clusters filled, report written.
+
+Each step is the plain command that a person would type; this only calls them, counts, and stops at the first
+that fails.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from province.errors import ExitCode, ProvinceError
+from province.fleet.fleet import Fleet
+from province.ops.workplace import Outcome, Workplace
+
+RECAP = re.compile(r"^(\S+)\s*: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+RESOURCES = re.compile(r"^\s+([+~-]+ )?(\d+) (created|updated|deleted|replaced|unchanged|to \w+)", re.MULTILINE)
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step did: a line for people, and whether anything changed."""
+
+    name: str
+    line: str
+    changed: bool
+    seconds: float
+
+
+def configure(work: Workplace, *, check: bool = False, playbook: str = "site") -> Step:
+    """Apply a playbook to every host; with `check` only find out what would change."""
+    words = ["ansible-playbook", "-i", f"inventories/{work.environment}", f"ansible/playbooks/{playbook}.yml"]
+    outcome = work.run(playbook, [*words, *(["--check", "--diff"] if check else [])])
+    hosts = {name: int(changed) for name, changed, _, _ in RECAP.findall(COLOURS.sub("", outcome.text))}
+    _stop_if_failed(f"ansible-playbook {playbook}.yml", outcome)
+    changed = sum(count > 0 for name, count in hosts.items() if name != "localhost")
+    total = len(hosts) - ("localhost" in hosts)
+    return Step(
+        playbook, f"{total} hosts: {changed} changed, {total - changed} unchanged", changed > 0, outcome.seconds
+    )
+
+
+def verify(work: Workplace) -> Step:
+    """Verify every host; anything but a pass or a written waiver ends the job."""
+    outcome = work.run("verify", [sys.executable, "-m", "province", "verify", "-e", work.environment])
+    _stop_if_failed("province verify", outcome)
+    summary = [line for line in COLOURS.sub("", outcome.text).splitlines() if " pass" in line]
+    return Step("verify", summary[-1].strip("= ") if summary else "", changed=False, seconds=outcome.seconds)
+
+
+def fill_clusters(work: Workplace, fleet: Fleet) -> Iterator[Step]:
+    """Run `pulumi up` for every site with a cluster, the primary one first."""
+    for site in fleet.data_centres:
+        stack = f"{work.environment}.{site.id}.systems"
+        outcome = work.run(f"pulumi-{site.id}", ["pulumi", "up", "--yes", "--non-interactive", "--stack", stack])
+        _stop_if_failed(f"pulumi up --stack {stack}", outcome)
+        counts = {word: int(count) for _, count, word in RESOURCES.findall(COLOURS.sub("", outcome.text))}
+        changed = any(word != "unchanged" for word in counts)
+        line = ", ".join(f"{count} {word}" for word, count in counts.items())
+        yield Step(stack, line, changed, outcome.seconds)
+
+
+def find_drift(work: Workplace, fleet: Fleet) -> Iterator[Step]:
+    """What the playbook would change on hosts, and what differs in the clusters; nothing is touched."""
+    yield configure(work, check=True)
+    for site in fleet.data_centres:
+        stack = f"{work.environment}.{site.id}.systems"
+        words = ["pulumi", "refresh", "--preview-only", "--expect-no-changes", "--diff", "--non-interactive"]
+        outcome = work.run(f"drift-{site.id}", [*words, "--stack", stack])
+        text = COLOURS.sub("", outcome.text)
+        if outcome.code and "changes were expected" not in text:
+            _stop_if_failed(f"pulumi refresh --stack {stack}", outcome)
+        line = f"differs: {outcome.log}" if outcome.code else "as declared"
+        yield Step(stack, line, outcome.code != 0, outcome.seconds)
+
+
+def write_report(work: Workplace) -> Step:
+    """Write the report of the newest evidence."""
+    outcome = work.run("report", [sys.executable, "-m", "province", "report", "-e", work.environment])
+    _stop_if_failed("province report", outcome)
+    return Step("report", outcome.text.strip().splitlines()[-1], changed=False, seconds=outcome.seconds)
+
+
+def whole_job(fleet: Fleet, say: Callable[[Step], None]) -> bool:
+    """Do every step; True when anything changed.
+
+    Raises ProvinceError at the first step that fails, with the end of what it printed.
+    """
+    work = Workplace.of(fleet)
+    changed = False
+    for step in _steps(work, fleet):
+        say(step)
+        changed = changed or step.changed
+    return changed
+
+
+def _steps(work: Workplace, fleet: Fleet) -> Iterator[Step]:
+    yield configure(work)
+    yield verify(work)
+    yield from fill_clusters(work, fleet)
+    yield write_report(work)
+
+
+def _stop_if_failed(what: str, outcome: Outcome) -> None:
+    if outcome.code != 0:
+        known = {int(code) for code in ExitCode}
+        raise ProvinceError(
+            f"{what} ended with exit code {outcome.code}\n{outcome.tail}",
+            hint=f"everything it printed: {outcome.log}",
+            exit_code=ExitCode(outcome.code) if outcome.code in known else ExitCode.FAILED,
+        )

@@ -1,0 +1,34 @@
+"""Tests on the running lab. They are started inside its network: `province lab run -- pytest tests/lab`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def province() -> Command:
+    """Run the command `province` and return how it ended."""
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "province", *words], capture_output=True, text=True, check=False, cwd=CHECKOUT
+        )
+
+    return call
+
+
+def parsed(done: subprocess.CompletedProcess[str]) -> Any:
+    """The JSON that a verb printed last, behind whatever a tool printed before it."""
+    start = done.stdout.find("\n{") + 1
+    return json.loads(done.stdout[start:])

@@ -1,0 +1,83 @@
+"""The parsers of what hosts say, on output of Debian 13."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+
+from province.verify import facts
+
+
+def test_sshd_settings_and_lists() -> None:
+    config = facts.SshdConfig("permitrootlogin no\nciphers a@x,b\nhostkey /one\nhostkey /two\nbanner /etc/issue.net\n")
+    assert config["permitrootlogin"] == "no"
+    assert config["hostkey"] == "/one\n/two"
+    assert config.words("ciphers") == {"b", "a@x"}
+
+
+def test_sockets_of_both_protocols_with_their_process() -> None:
+    text = """\
+udp   UNCONN 0      0            127.0.0.1:323       0.0.0.0:*    users:(("chronyd",pid=71,fd=6))
+udp   UNCONN 0      0      198.18.0.1%wan:123       0.0.0.0:*    users:(("chronyd",pid=71,fd=7))
+tcp   LISTEN 0      128               [::]:22           [::]:*    users:(("sshd",pid=80,fd=4),("systemd",pid=1,fd=50))
+tcp   LISTEN 0      4096                 *:10250            *:*    users:(("kubelet",pid=9,fd=20))
+"""
+    found = facts.parse_sockets(text)
+    assert facts.Socket("udp", "127.0.0.1", 323, "chronyd") in found
+    assert facts.Socket("udp", "198.18.0.1", 123, "chronyd") in found
+    assert facts.Socket("tcp", "::", 22, "sshd") in found
+    assert facts.Socket("tcp", "*", 10250, "kubelet") in found
+    assert {one.port for one in found if one.loopback} == {323}
+
+
+def test_addresses_leave_out_loopback_and_link_local() -> None:
+    text = """[{"ifname":"lo","addr_info":[{"local":"127.0.0.1","prefixlen":8,"scope":"host"}]},
+      {"ifname":"tslcd","addr_info":[{"local":"198.19.1.0","prefixlen":18,"scope":"global"},
+        {"local":"2001:db8:10::100","prefixlen":64,"scope":"global"},
+        {"local":"fe80::1","prefixlen":64,"scope":"link"}]}]"""
+    assert facts.parse_addresses(text) == {
+        "tslcd": frozenset({ip_interface("198.19.1.0/18"), ip_interface("2001:db8:10::100/64")})
+    }
+
+
+def test_routes_of_both_protocols() -> None:
+    text = """[{"dst":"default","gateway":"198.19.64.1","dev":"internet"},{"dst":"198.19.0.0/18","dev":"tslcd"}]
+[{"dst":"fe80::/64","dev":"tslcd"},{"dst":"2001:db8:1::/48","gateway":"2001:db8:10::1","dev":"tslcd"}]
+"""
+    assert facts.parse_routes(text) == {
+        facts.Route("default", "198.19.64.1", "internet"),
+        facts.Route("198.19.0.0/18", "", "tslcd"),
+        facts.Route("2001:db8:1::/48", "2001:db8:10::1", "tslcd"),
+    }
+
+
+def test_accounts_with_and_without_password() -> None:
+    text = """\
+root:x:0:0:root:/root:/bin/bash
+sync:x:4:65534:sync:/bin:/bin/sync
+ops:x:2000:2000:Operator:/home/ops:/bin/bash
+
+root:*:20000:0:99999:7:::
+ops:$y$hash:20000:0:99999:7:::
+"""
+    found = facts.parse_accounts(text)
+    assert found["root"].locked
+    assert not found["ops"].locked
+    assert [name for name, one in found.items() if one.can_log_in] == ["root", "ops"]
+
+
+def test_sysctls_packages_units_and_time() -> None:
+    assert facts.parse_sysctls("net.ipv4.ip_forward = 1\nkernel.printk = 4\t4\t1\t7\n") == {
+        "net.ipv4.ip_forward": "1",
+        "kernel.printk": "4 4 1 7",
+    }
+    assert facts.parse_packages("ii  chrony\nrc  ntp\niU  half\n") == {"chrony"}
+    units = facts.parse_units(
+        "Id=ssh.service\nNames=sshd.service ssh.service\nActiveState=active\n\nId=x.service\nNames=x.service\n"
+    )
+    assert units["sshd.service"]["ActiveState"] == "active"
+    assert set(units) == {"ssh.service", "sshd.service", "x.service"}
+    rows = "^,*,198.19.129.33,2,6,377,32,0.0001,0.0002,0.0003\n^,?,198.19.145.33,0,6,0,4294967295,0,0,0\n"
+    assert facts.parse_time_sources(rows) == (
+        facts.TimeSource("198.19.129.33", selected=True, reachable=True),
+        facts.TimeSource("198.19.145.33", selected=False, reachable=False),
+    )

@@ -1,0 +1,203 @@
+"""A verification run as a process: what it says, files and returns when hosts answer, fail, fall silent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from province.fleet.load import inventories_root
+from province.verify.evidence import Evidence, read_evidence
+from province.verify.outcome import Outcome
+
+SSH = """#!/bin/sh
+# Stands for ssh and the network: $5 is the host, $6 the command; hosts fall silent by name or by a file.
+case " $SILENT " in *" $5 "*) echo "ssh: connect to host $5 port 22: No route to host" >&2; exit 255;; esac
+test -e "$STATE/$5.lost" && { echo "client_loop: send disconnect: Broken pipe" >&2; exit 255; }
+exec /bin/sh -c "$6"
+"""
+SUDO = '#!/bin/sh\nshift\nexec "$@"\n'
+WAIVERS = """
+- control: 62
+  hosts: [services]
+  reason: the kernel belongs to the machine
+  compensation: audited there
+  owner: ops
+  expires: 2199-12-31
+- test: scenario::test_leave_that_ran_out
+  hosts: [all]
+  reason: was to be mended
+  compensation: none
+  owner: ops
+  expires: 2020-01-01
+"""
+PASSES = '''
+from province.verify import control
+
+@control(25)
+def test_passes(host):
+    """Administrators act under their own name."""
+    assert host.check_output("echo yes") == "yes"
+'''
+
+
+@dataclass
+class Place:
+    """A folder with an environment, a stand-in for ssh, and tests for hosts."""
+
+    root: Path
+    silent: list[str] = field(default_factory=list)
+
+    @property
+    def evidence(self) -> Evidence:
+        (path,) = (self.root / "evidence").glob("*.jsonl")
+        return read_evidence(path)
+
+    def outcomes(self) -> dict[tuple[str, str], Outcome]:
+        return {(one.host, one.test.partition("::")[2]): one.outcome for one in self.evidence.records}
+
+    def run(self, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+        (self.root / "tests" / "test_scenario.py").write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+        command += ["--rootdir", str(self.root), "--evidence", str(self.root / "evidence"), *options]
+        environment = {
+            **os.environ,
+            "PATH": f"{self.root}/bin:{os.environ['PATH']}",
+            "PROVINCE_INVENTORIES": str(self.root / "inventories"),
+            "SILENT": " ".join(self.silent),
+            "STATE": str(self.root),
+        }
+        return subprocess.run(
+            [*command, "tests"], cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    inventories = tmp_path / "inventories"
+    (inventories / "lab").mkdir(parents=True)
+    (inventories / "fleet").symlink_to(inventories_root() / "fleet")
+    shutil.copy(inventories_root() / "lab" / "environment.yml", inventories / "lab")
+    (inventories / "lab" / "ssh_config").write_text("", encoding="utf-8")
+    (inventories / "lab" / "waivers.yml").write_text(WAIVERS, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    control(number)\n", encoding="utf-8")
+    (tmp_path / "tests").mkdir()
+    conftest = 'pytest_plugins = ["province.verify.plugin"]\n'
+    (tmp_path / "tests" / "conftest.py").write_text(conftest, encoding="utf-8")
+    for name, text in (("ssh", SSH), ("sudo", SUDO)):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(text, encoding="utf-8")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return Place(tmp_path)
+
+
+def test_every_outcome_has_its_own_place(place: Place) -> None:
+    place.silent = ["long-xuyen-services-1"]
+    done = place.run(
+        '''
+import pytest
+from province.verify import control
+
+pytestmark = pytest.mark.hosts("services", "gateway")
+
+@control(25)
+def test_passes(host):
+    """Administrators act under their own name."""
+    assert host.check_output("echo yes") == "yes"
+
+@control(62)
+def test_waived(host):
+    """Audit is on."""
+    assert host.check_output("echo off") == "on"
+
+def test_leave_that_ran_out(host):
+    assert host.check_output("echo off") == "on"
+
+@pytest.fixture
+def broken(host):
+    return host.check_output("exit 3")
+
+def test_fact_that_cannot_be_read(broken):
+    assert broken
+
+@pytest.mark.hosts("gateway")
+def test_the_host_falls_silent(host, node):
+    host.run("test %s = rach-gia-gateway-1 && touch $STATE/%s.lost", node.name, node.name)
+    assert host.run("true").rc == 0
+
+def test_zz_after_it(host):
+    assert host.run("true").rc == 0
+''',
+        "--select",
+        "rach-gia,long-xuyen-services-1",
+    )
+    seen = place.outcomes()
+    services, gateway = "rach-gia-services-1", "rach-gia-gateway-1"
+    assert {name: seen[services, name] for name in ("test_passes", "test_waived", "test_zz_after_it")} == {
+        "test_passes": Outcome.PASS,
+        "test_waived": Outcome.WAIVED,
+        "test_zz_after_it": Outcome.PASS,
+    }
+    assert seen[services, "test_leave_that_ran_out"] is Outcome.FAIL
+    assert seen[services, "test_fact_that_cannot_be_read"] is Outcome.UNKNOWN
+    assert seen[gateway, "test_waived"] is Outcome.FAIL, "the waiver is for services hosts only"
+    assert seen[gateway, "test_the_host_falls_silent"] is Outcome.UNREACHABLE
+    assert seen[gateway, "test_zz_after_it"] is Outcome.UNREACHABLE
+    silent = {outcome for (host, _), outcome in seen.items() if host == "long-xuyen-services-1"}
+    assert silent == {Outcome.UNREACHABLE}
+    assert not any(host == "rach-gia-control-plane-1" for host, _ in seen), "its class was not asked for"
+    assert done.returncode == 1
+    assert "unreachable  long-xuyen-services-1: ssh: connect to host" in done.stdout
+    assert "unreachable  rach-gia-gateway-1: client_loop" in done.stdout
+    assert "waiver expired on 2020-01-01" in " ".join(one.message for one in place.evidence.records)
+    assert place.evidence.complete
+
+
+def test_all_green_is_zero_and_filed(place: Place) -> None:
+    done = place.run(PASSES, "--select", "phu-quoc", "--select", "rach-gia-services-1")
+    assert done.returncode == 0, done.stdout
+    evidence = place.evidence
+    assert [one.host for one in evidence.records] == ["phu-quoc-party", "phu-quoc-people", "rach-gia-services-1"]
+    first = evidence.records[0]
+    assert (first.commune, first.body, first.controls, first.outcome) == ("31078", "party", (25,), Outcome.PASS)
+    assert first.title == "Administrators act under their own name."
+    assert first.boot
+    assert first.verifier
+    assert evidence.end is not None
+    assert evidence.end.checks == 3
+
+
+def test_unreachable_alone_has_its_own_exit_code_and_is_never_green(place: Place) -> None:
+    place.silent = ["rach-gia-services-1"]
+    done = place.run(PASSES, "--select", "services")
+    assert done.returncode == 14
+    assert "1 passed, 1 unreachable" in done.stdout
+    assert "--select rach-gia-services-1" in done.stdout
+    assert place.outcomes()["rach-gia-services-1", "test_passes"] is Outcome.UNREACHABLE
+
+
+def test_no_host_is_a_failure_that_says_why(place: Place) -> None:
+    done = place.run(PASSES, "--select", "rach-gia-servces-1")
+    assert done.returncode == 16
+    assert "did you mean 'rach-gia-services-1'?" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_no_test_is_a_failure_that_says_why(place: Place) -> None:
+    only_edge = PASSES.replace("@control", '@__import__("pytest").mark.hosts("edge")\n@control')
+    done = place.run(only_edge, "--select", "services")
+    assert done.returncode == 16
+    assert "no test applies to the 2 selected hosts: nothing was verified" in done.stdout
+
+
+def test_the_machine_itself_is_never_taken_for_a_host(place: Place) -> None:
+    done = place.run(PASSES, "-p", "province.verify.plugin")
+    assert done.returncode == 2
+    assert "not a host of the fleet" in done.stdout
