@@ -11,7 +11,7 @@ from province.cli.options import Json, print_json
 from province.errors import ExitCode
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.lab import desk, engine, provision, workbench
+from province.lab import desk, provision, workbench
 from province.lab.engine import Report
 
 app = typer.Typer(no_args_is_help=True)
@@ -34,7 +34,7 @@ def up(as_json: Json = False) -> None:
 @app.command()
 def down(as_json: Json = False) -> None:
     """Stop the lab and remove everything of it; the shared cache stays."""
-    report(engine.down(_checkout()), as_json)
+    report(provision.down(_fleet()), as_json)
 
 
 @app.command()

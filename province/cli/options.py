@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ Environment = Annotated[
     str, typer.Option("--environment", "-e", envvar="PROVINCE_ENVIRONMENT", help="Folder under inventories/.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Language = Annotated[str, typer.Option("--lang", help="Language of the labels: en or vi.")]
+Language = Annotated[Literal["en", "vi"], typer.Option("--lang", help="Language of the labels.")]
 
 
 def print_json(value: Any) -> None:

@@ -20,6 +20,8 @@ from province.fleet.documents import read_yaml
 from province.fleet.fact import Fact, NonBlank, Slug
 from province.fleet.findings import BadData, Finding, from_validation
 
+SHOWN_PARTS = 4
+
 
 def _https_address(value: str) -> str:
     parts = urlsplit(value)
@@ -74,24 +76,30 @@ def descriptor_path(inventories: Path, environment: str, site: str) -> Path:
     return inventories / environment / "descriptors" / f"{site}.yml"
 
 
+def shown(path: Path) -> str:
+    """How messages name a descriptor: from the inventories' folder on."""
+    return "/".join(path.parts[-SHOWN_PARTS:])
+
+
 def read_descriptor(path: Path) -> ClusterDescriptor:
     """The descriptor in a file.
 
     Raises ProvinceError when the cluster has not been described yet, BadData when the file is wrong.
     """
+    name = shown(path)
     if not path.is_file():
         raise ProvinceError(
-            f"{path}: the cluster has no descriptor",
+            f"{name}: the cluster has no descriptor",
             hint="the playbook `cluster` writes it when the cluster is up; in the lab: province lab up",
             exit_code=ExitCode.BAD_DATA,
         )
-    body = read_yaml(path, str(path))
+    body = read_yaml(path, name)
     if not isinstance(body, dict):
-        raise BadData([Finding(str(path), "", "", "must be keys and values", "let the playbook write it again")])
+        raise BadData([Finding(name, "", "", "must be keys and values", "let the playbook write it again")])
     try:
         return ClusterDescriptor.model_validate(body)
     except ValidationError as error:
-        raise BadData(from_validation(str(path), ClusterDescriptor, error)) from None
+        raise BadData(from_validation(name, ClusterDescriptor, error)) from None
 
 
 def certificate_sha256(pem: str) -> str:

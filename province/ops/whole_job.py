@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from province.errors import ExitCode, ProvinceError
+from province.fleet.descriptor import descriptor_path
 from province.fleet.fleet import Fleet
+from province.ops import stacks
+from province.ops.stacks import COLOURS
 from province.ops.workplace import Outcome, Workplace
 
 RECAP = re.compile(r"^(\S+)\s*: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
-RESOURCES = re.compile(r"^\s+([+~-]+ )?(\d+) (created|updated|deleted|replaced|unchanged|to \w+)", re.MULTILINE)
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -54,27 +55,22 @@ def verify(work: Workplace) -> Step:
 def fill_clusters(work: Workplace, fleet: Fleet) -> Iterator[Step]:
     """Run `pulumi up` for every site with a cluster, the primary one first."""
     for site in fleet.data_centres:
-        stack = f"{work.environment}.{site.id}.systems"
-        outcome = work.run(f"pulumi-{site.id}", ["pulumi", "up", "--yes", "--non-interactive", "--stack", stack])
-        _stop_if_failed(f"pulumi up --stack {stack}", outcome)
-        counts = {word: int(count) for _, count, word in RESOURCES.findall(COLOURS.sub("", outcome.text))}
-        changed = any(word != "unchanged" for word in counts)
-        line = ", ".join(f"{count} {word}" for word, count in counts.items())
-        yield Step(stack, line, changed, outcome.seconds)
+        run = stacks.up(work, stack_of(work, site.id), descriptor_path(fleet.root, work.environment, site.id))
+        yield Step(run.stack, run.line, run.changed, run.seconds)
 
 
 def find_drift(work: Workplace, fleet: Fleet) -> Iterator[Step]:
     """What the playbook would change on hosts, and what differs in the clusters; nothing is touched."""
     yield configure(work, check=True)
     for site in fleet.data_centres:
-        stack = f"{work.environment}.{site.id}.systems"
-        words = ["pulumi", "refresh", "--preview-only", "--expect-no-changes", "--diff", "--non-interactive"]
-        outcome = work.run(f"drift-{site.id}", [*words, "--stack", stack])
-        text = COLOURS.sub("", outcome.text)
-        if outcome.code and "changes were expected" not in text:
-            _stop_if_failed(f"pulumi refresh --stack {stack}", outcome)
-        line = f"differs: {outcome.log}" if outcome.code else "as declared"
-        yield Step(stack, line, outcome.code != 0, outcome.seconds)
+        run = stacks.drift(work, stack_of(work, site.id), descriptor_path(fleet.root, work.environment, site.id))
+        line = f"{run.line}: {run.log}" if run.changed else "as declared"
+        yield Step(run.stack, line, run.changed, run.seconds)
+
+
+def stack_of(work: Workplace, site: str) -> str:
+    """The stack that holds the systems of a site."""
+    return f"{work.environment}.{site}.systems"
 
 
 def write_report(work: Workplace) -> Step:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from typing import Annotated, Any
 
 import typer
 
-from province.toolchain import build, go, pins
+from province.toolchain import build, go, pins, pulumi_home
 from province.toolchain.pins import Artefact
 
 app = typer.Typer(
@@ -43,6 +45,15 @@ def build_artefacts(
 def print_path(name: Annotated[str, typer.Argument(help="One program, as `list` names it.")]) -> None:
     """Print where a program is, building it first if it is missing."""
     print(build.binary(name))
+
+
+@app.command("env")
+def print_environment() -> None:
+    """Print shell settings under which the plain `pulumi` and `kubectl` work: eval "$(province toolchain env)"."""
+    folders = [str(build.binary(name).parent) for name in ("pulumi", "kubectl")]
+    settings = {**pulumi_home.prepare(), "PATH": os.pathsep.join([*folders, os.environ.get("PATH", "")])}
+    for key, value in settings.items():
+        print(f"export {key}={shlex.quote(value)}")
 
 
 def describe(artefact: Artefact) -> dict[str, Any]:

@@ -28,6 +28,22 @@ def province() -> Command:
     return call
 
 
+@pytest.fixture(scope="session")
+def ansible() -> Command:
+    """Run a playbook against the lab and return how it ended."""
+
+    def call(playbook: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["ansible-playbook", "-i", "inventories/lab", f"ansible/playbooks/{playbook}.yml", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=CHECKOUT,
+        )
+
+    return call
+
+
 def parsed(done: subprocess.CompletedProcess[str]) -> Any:
     """The JSON that a verb printed last, behind whatever a tool printed before it."""
     start = done.stdout.find("\n{") + 1

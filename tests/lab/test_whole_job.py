@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 
 OFF = "an-minh-people"
 BROKEN = "phu-quoc-party"
-DROP_IN = "/etc/ssh/sshd_config.d/00-by-hand.conf"
+BREAK = "sudo sed -i 's/^PermitRootLogin no/PermitRootLogin yes/' /etc/ssh/sshd_config && sudo systemctl reload ssh"
 
 
 @pytest.fixture
@@ -51,14 +51,17 @@ def test_a_host_that_is_off_is_unreachable_and_never_green(province: Command, sw
     assert set(result["counts"]) == {"unreachable"}
 
 
-def test_a_file_broken_by_hand_is_found_and_mended(province: Command) -> None:
-    broken = province("lab", "ssh", BROKEN, "--", f"echo 'PermitRootLogin yes' | sudo tee {DROP_IN}")
+def test_a_file_broken_by_hand_is_found_and_mended(province: Command, ansible: Command) -> None:
+    broken = province("lab", "ssh", BROKEN, "--", BREAK)
     assert broken.returncode == 0, broken.stderr
-    try:
-        found = parsed(province("verify", "--select", BROKEN, "--json"))
-        assert found["counts"]["fail"] >= 1
-    finally:
-        province("lab", "ssh", BROKEN, "--", f"sudo rm -f {DROP_IN} && sudo systemctl reload ssh")
+    found = parsed(province("verify", "--select", BROKEN, "--json"))
+    assert found["counts"]["fail"] >= 1
+    shown = ansible("baseline", "--limit", BROKEN, "--check", "--diff")
+    assert "-PermitRootLogin yes" in shown.stdout
+    assert "+PermitRootLogin no" in shown.stdout
+    mended = ansible("baseline", "--limit", BROKEN)
+    assert mended.returncode == 0, mended.stdout
+    assert "changed=1" in mended.stdout
     assert province("verify", "--select", BROKEN).returncode == 0
 
 

@@ -1,0 +1,61 @@
+"""The inventory plugin: hosts, groups and variables computed from the model, none typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+
+from ansible.plugins.inventory import BaseInventoryPlugin
+from province.errors import ProvinceError
+from province.fleet.load import load_fleet
+from province.manifest.inventory import inventory
+
+DOCUMENTATION = """
+name: province
+short_description: The province's model as an inventory
+description:
+  - Reads C(inventories/<environment>/environment.yml) and the facts in C(inventories/fleet).
+  - Groups hosts by class, site, commune, body, wave and duty, and gives each host its flat view of the model.
+options:
+  plugin:
+    description: Marks the file as a source for this plugin.
+    required: true
+    choices: [province]
+    type: str
+author: [The authors of this repository]
+"""
+
+SOURCE = "environment.yml"
+
+
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+    """`ansible-inventory -i inventories/lab --graph` shows what it finds."""
+
+    NAME = "province"
+
+    def verify_file(self, path: str) -> bool:
+        """Whether a file is an environment's."""
+        return Path(path).name == SOURCE and bool(super().verify_file(path))
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:  # noqa: ARG002
+        """Fill Ansible's inventory; problems of the data are shown as `province check` shows them."""
+        super().parse(inventory, loader, path)
+        folder = Path(path).resolve().parent
+        try:
+            found = _found(folder)
+        except ProvinceError as error:
+            raise AnsibleParserError(str(error)) from None
+        for name, variables in found["hosts"].items():
+            self.inventory.add_host(name)
+            for key, value in variables.items():
+                self.inventory.set_variable(name, key, value)
+        for group, names in found["groups"].items():
+            self.inventory.add_group(group)
+            for name in names:
+                self.inventory.add_host(name, group)
+
+
+def _found(folder: Path) -> dict[str, Any]:
+    return inventory(load_fleet(folder.name, folder.parent))

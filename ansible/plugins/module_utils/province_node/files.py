@@ -1,0 +1,167 @@
+"""Files: compare, stage beside the target, let each program check its own, switch all of them at once."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+import shlex
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .node import Node, Trouble, sync_folder, write_durably
+
+STAGED = ".province-new"
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Owner, group and permission bits of a file, as text."""
+
+    owner: str
+    group: str
+    mode: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}:{self.group} {self.mode}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file that has to become another: content None means that it is, or shall be, absent."""
+
+    path: str
+    before: bytes | None
+    before_attributes: Attributes | None
+    after: bytes | None
+    after_attributes: Attributes | None = None
+    check: str | None = None
+    secret: bool = False
+
+    @property
+    def what(self) -> str:
+        """The change in a few words."""
+        if self.after is None:
+            return f"remove {self.path}"
+        return f"{'create' if self.before is None else 'change'} {self.path}"
+
+    def diff(self) -> dict[str, str]:
+        """The change as Ansible shows it: texts before and after; nothing of a secret."""
+        return {
+            "before_header": self.path,
+            "after_header": self.path,
+            "before": self._side(self.before, self.before_attributes),
+            "after": self._side(self.after, self.after_attributes),
+        }
+
+    def _side(self, content: bytes | None, attributes: Attributes | None) -> str:
+        if content is None:
+            return ""
+        shown = "(secret)\n" if self.secret else content.decode("utf-8", "replace")
+        return f"# {attributes}\n{shown}" if self.before_attributes != self.after_attributes else shown
+
+
+def compare(node: Node, wanted: dict[str, dict[str, Any]], absent: Iterable[str]) -> list[Change]:
+    """What has to change so that the wanted files are there and the absent ones are not."""
+    changes = [change for path, file in wanted.items() if (change := _compare(node, path, file)) is not None]
+    for pattern in absent:
+        for found in sorted(Path(node.root).glob(pattern.lstrip("/"))):
+            path = f"/{found.relative_to(node.root)}"
+            if path not in wanted:
+                changes.append(Change(path, _content(found), _attributes(found), None))
+    return changes
+
+
+def switch(node: Node, changes: Sequence[Change]) -> None:
+    """Make all changes, or none of them if one file does not pass its check or cannot be written."""
+    staged: dict[Path, Change] = {}
+    try:
+        for change in changes:
+            if change.after is not None:
+                staged[_staged(node, change)] = change
+                _stage(node, change)
+        refused = [text for place, change in staged.items() if (text := _refusal(node, change, place))]
+        if refused:
+            raise Trouble("nothing was switched, because a check failed:\n" + "\n".join(refused))
+    except BaseException:
+        for place in staged:
+            place.unlink(missing_ok=True)
+        raise
+    for place, change in staged.items():
+        place.rename(node.path(change.path))
+    for change in changes:
+        if change.after is None:
+            node.path(change.path).unlink()
+    for folder in sorted({node.path(change.path).parent for change in changes}):
+        sync_folder(folder)
+
+
+def _compare(node: Node, path: str, file: dict[str, Any]) -> Change | None:
+    place = node.path(path)
+    after = Attributes(file["owner"], file["group"], file["mode"])
+    content = file["content"].encode()
+    before = _content(place)
+    if before == content and _attributes(place) == after and not place.is_symlink():
+        return None
+    return Change(path, before, _attributes(place), content, after, file["check"], file["secret"])
+
+
+def _content(place: Path) -> bytes | None:
+    try:
+        return place.read_bytes()
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError:
+        raise Trouble(f"{place} is a folder where a file has to be; move it away") from None
+
+
+def _attributes(place: Path) -> Attributes | None:
+    try:
+        found = place.lstat()
+    except FileNotFoundError:
+        return None
+    return Attributes(_user(found.st_uid), _group(found.st_gid), f"0{stat.S_IMODE(found.st_mode):03o}")
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _staged(node: Node, change: Change) -> Path:
+    """Where a file waits: in the folder of its target, under a name that no program reads."""
+    target = node.path(change.path)
+    return target.with_name(f".{target.name}{STAGED}")
+
+
+def _stage(node: Node, change: Change) -> None:
+    assert change.after is not None  # noqa: S101
+    assert change.after_attributes is not None  # noqa: S101
+    place = _staged(node, change)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        owner = pwd.getpwnam(change.after_attributes.owner).pw_uid
+        group = grp.getgrnam(change.after_attributes.group).gr_gid
+        write_durably(place, change.after, int(change.after_attributes.mode, 8), owner, group)
+    except (OSError, KeyError) as error:
+        raise Trouble(f"{change.path} could not be staged, nothing was switched: {error}") from None
+
+
+def _refusal(node: Node, change: Change, place: Path) -> str:
+    """What the file's own program has against it; empty if nothing."""
+    if change.check is None:
+        return ""
+    command = [word.replace("%s", str(place)) for word in shlex.split(change.check)]
+    done = node.try_run(command)
+    return f"{change.path}: `{change.check}` said\n{done.head}" if done.code else ""

@@ -1,0 +1,113 @@
+"""The host that a transaction works on: its files below a root directory, and its programs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SHOWN_LINES = 15
+LOCK = "/run/province-node.lock"
+
+
+class Trouble(Exception):
+    """Why the host cannot get to the wanted state, said to the person who must mend it."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a program ended: exit code, and everything it printed."""
+
+    code: int
+    output: str
+
+    @property
+    def head(self) -> str:
+        """The first lines that were printed: the first error is the cause of the others."""
+        return "\n".join(self.output.strip().splitlines()[:SHOWN_LINES])
+
+    @property
+    def tail(self) -> str:
+        """The last lines that were printed."""
+        return "\n".join(self.output.strip().splitlines()[-SHOWN_LINES:])
+
+
+class Node:
+    """A host. Everything else here takes one; `root` is `/` but in tests."""
+
+    def __init__(self, root: str = "/") -> None:
+        self.root = root
+
+    def path(self, name: str) -> Path:
+        """Where the host's file `name` is for this process."""
+        return Path(self.root, name.lstrip("/"))
+
+    def read(self, name: str) -> str:
+        """The text of a file, empty if there is none."""
+        try:
+            return self.path(name).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def try_run(self, command: Sequence[str], **environment: str) -> Done:
+        """Run a program to its end, whatever comes of it; code 127 when there is no such program."""
+        environ = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **environment}
+        try:
+            done = subprocess.run(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environ,
+                check=False,
+            )
+        except FileNotFoundError:
+            return Done(127, f"{command[0]}: no such program")
+        return Done(done.returncode, done.stdout.decode("utf-8", "replace"))
+
+    def run(self, command: Sequence[str], **environment: str) -> str:
+        """Run a program to its end and return what it printed; Trouble if it fails."""
+        done = self.try_run(command, **environment)
+        if done.code:
+            raise Trouble(f"`{' '.join(command)}` failed with exit code {done.code}:\n{done.tail}")
+        return done.output
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the host: a second transaction at the same time is refused."""
+        path = self.path(LOCK)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Trouble("another transaction is at work on this host; wait until it has ended") from None
+            yield
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, content: bytes, mode: int, owner: int = 0, group: int = 0) -> None:
+    """Write a new file that survives a power cut; its name does only after `sync_folder`."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        if (owner, group) != (os.geteuid(), os.getegid()):
+            os.fchown(descriptor, owner, group)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

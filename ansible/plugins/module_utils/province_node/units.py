@@ -1,0 +1,127 @@
+"""systemd units: enabled and running as declared; what changed is restarted or reloaded, nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Any
+
+from .node import Node, Trouble
+
+UNIT_FOLDER = "/etc/systemd/system/"
+ENABLED = ("enabled", "static", "alias", "indirect", "generated", "enabled-runtime")
+PROPERTIES = "Id,LoadState,ActiveState,UnitFileState"
+PATIENCE = 30.0
+"""Seconds that a unit may take to become active and a health command to succeed."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A unit as systemd has it."""
+
+    active: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class Action:
+    """One call of systemctl."""
+
+    verb: str
+    unit: str
+
+    @property
+    def what(self) -> str:
+        """The action in a few words."""
+        return f"{self.verb} {self.unit}"
+
+
+def plan(node: Node, units: dict[str, dict[str, Any]], changed: Iterable[str]) -> list[Action]:
+    """The calls that bring all units to their state, given the paths of the files that changed, in order."""
+    paths = list(changed)
+    seen = _look(node, list(units))
+    actions: list[Action] = []
+    for name, unit in units.items():
+        actions += _plan(name, unit, seen[name], paths)
+    return actions
+
+
+def apply(node: Node, actions: Iterable[Action], changed: Iterable[str]) -> None:
+    """Make the calls; units whose files changed are read anew first."""
+    if any(path.startswith(UNIT_FOLDER) for path in changed):
+        node.run(["systemctl", "daemon-reload"])
+    for action in actions:
+        done = node.try_run(["systemctl", action.verb, action.unit])
+        if done.code:
+            raise Trouble(f"systemctl {action.what} failed:\n{done.tail}\n{_last_words(node, action.unit)}")
+
+
+def settle(node: Node, units: dict[str, dict[str, Any]], health: Iterable[str]) -> None:
+    """Wait until all units are active and all health commands succeed; Trouble names what does not."""
+    running = [name for name, unit in units.items() if unit["state"] == "running"]
+    deadline = time.monotonic() + PATIENCE
+    for name in running:
+        _wait(lambda name=name: _inactive(node, name), deadline)
+    for command in health:
+        _wait(lambda command=command: _failure(node, command), deadline)
+
+
+def _plan(name: str, unit: dict[str, Any], seen: Seen, changed: list[str]) -> list[Action]:
+    actions = []
+    if unit["enabled"] != seen.enabled:
+        actions.append(Action("enable" if unit["enabled"] else "disable", name))
+    verb = _verb(unit, seen.active in ("active", "reloading", "activating"), changed)
+    return actions + ([Action(verb, name)] if verb else [])
+
+
+def _verb(unit: dict[str, Any], active: bool, changed: list[str]) -> str:
+    restart = _touched(unit["restart_on"], changed)
+    reload = _touched(unit["reload_on"], changed)
+    if unit["state"] == "stopped":
+        return "stop" if active else ""
+    if not active:
+        return "start" if unit["state"] == "running" else ""
+    if restart:
+        return "restart"
+    return "reload-or-restart" if reload else ""
+
+
+def _touched(patterns: Iterable[str], changed: list[str]) -> bool:
+    return any(fnmatch(path, pattern) for pattern in patterns for path in changed)
+
+
+def _look(node: Node, names: list[str]) -> dict[str, Seen]:
+    if not names:
+        return {}
+    output = node.try_run(["systemctl", "show", f"--property={PROPERTIES}", "--", *names]).output
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in output.split("\n\n")]
+    found = [block for block in blocks if block]
+    if len(found) != len(names):
+        raise Trouble(f"systemctl show answered for {len(found)} of {len(names)} units:\n{output[:400]}")
+    return {
+        name: Seen(block.get("ActiveState", ""), block.get("UnitFileState", "") in ENABLED)
+        for name, block in zip(names, found)  # noqa: B905 - Python 3.9; the lengths were compared
+    }
+
+
+def _wait(problem: Any, deadline: float) -> None:
+    while (text := problem()) is not None:
+        if time.monotonic() > deadline:
+            raise Trouble(text)
+        time.sleep(0.5)
+
+
+def _inactive(node: Node, name: str) -> str | None:
+    state = _look(node, [name])[name].active
+    return None if state == "active" else f"{name} is {state} instead of running:\n{_last_words(node, name)}"
+
+
+def _failure(node: Node, command: str) -> str | None:
+    done = node.try_run(command.split())
+    return None if done.code == 0 else f"health: `{command}` ended with {done.code}:\n{done.tail}"
+
+
+def _last_words(node: Node, name: str) -> str:
+    return node.try_run(["journalctl", "--no-pager", "--lines=10", "--output=cat", "--unit", name]).tail

@@ -1,0 +1,22 @@
+"""The cluster that a program declares objects in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from province.fleet.site import Site
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One site's cluster: where it stands, and the provider that reaches it."""
+
+    site: Site
+    provider: pulumi.ProviderResource
+
+    @property
+    def options(self) -> pulumi.ResourceOptions:
+        """What a component needs to stand in this cluster and in no other."""
+        return pulumi.ResourceOptions(providers=[self.provider])

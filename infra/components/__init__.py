@@ -1,0 +1,1 @@
+"""One component of the clusters in each file: what it makes is said once, by model objects."""

@@ -1,0 +1,95 @@
+"""The room of one system in one cluster."""
+
+from __future__ import annotations
+
+import pulumi
+
+from infra.cluster import Cluster
+from infra.marks import marks_of
+from infra.objects import Kind, Objects
+from province.fleet.fleet import Fleet
+from province.fleet.system import ContainerLimits, Quota, System
+
+POD_SECURITY = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+"""Pods of systems get no right that a pod need not have (Pod Security Standards, profile restricted)."""
+
+NAMESPACE_OF_A_NAME = "kubernetes.io/metadata.name"
+"""The label that the API server itself gives every namespace."""
+
+DNS_PORT = 53
+
+
+class SystemNamespace(pulumi.ComponentResource):
+    """The room of one system: its namespace, what it may use, and closed doors on every side but name resolution.
+
+    The namespace outlives its declaration: it is protected and, once unprotected, retained, because everything
+    that the system has ever stored goes with it.
+    """
+
+    def __init__(self, system: System, *, fleet: Fleet, cluster: Cluster) -> None:
+        super().__init__("province:systems:SystemNamespace", system.id, None, cluster.options)
+        marks = marks_of(system, fleet)
+        tier = fleet.tiers[system.tier]
+        first = Objects(system.id, marks, self)
+        self.namespace = first.make(
+            Kind.NAMESPACE,
+            system.id,
+            {},
+            labels=POD_SECURITY,
+            options=pulumi.ResourceOptions(protect=True, retain_on_delete=True),
+        )
+        inside = Objects(system.id, marks, self.namespace)
+        inside.make(Kind.RESOURCE_QUOTA, "system", _quota(system.quota_in(fleet.tiers)))
+        inside.make(Kind.LIMIT_RANGE, "containers", _limits(tier.containers))
+        inside.make(Kind.NETWORK_POLICY, "default-deny", DEFAULT_DENY)
+        inside.make(Kind.NETWORK_POLICY, "name-resolution", NAME_RESOLUTION)
+        self.register_outputs({})
+
+
+def _quota(quota: Quota) -> dict[str, object]:
+    """Requests and limits have one ceiling, so a system never promises itself what it may not use."""
+    return {
+        "spec": {
+            "hard": {
+                "requests.cpu": str(quota.cpu_cores),
+                "limits.cpu": str(quota.cpu_cores),
+                "requests.memory": f"{quota.memory_gib}Gi",
+                "limits.memory": f"{quota.memory_gib}Gi",
+                "requests.storage": f"{quota.storage_gib}Gi",
+                "pods": str(quota.pods),
+            }
+        }
+    }
+
+
+def _limits(containers: ContainerLimits) -> dict[str, object]:
+    usual = {
+        "cpu": f"{containers.default_cpu_millicores}m",
+        "memory": f"{containers.default_memory_mib}Mi",
+    }
+    most = {"cpu": f"{containers.max_cpu_millicores}m", "memory": f"{containers.max_memory_mib}Mi"}
+    return {"spec": {"limits": [{"type": "Container", "default": usual, "defaultRequest": usual, "max": most}]}}
+
+
+DEFAULT_DENY = {"spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
+
+NAME_RESOLUTION = {
+    "spec": {
+        "podSelector": {},
+        "policyTypes": ["Egress"],
+        "egress": [
+            {
+                "to": [
+                    {
+                        "namespaceSelector": {"matchLabels": {NAMESPACE_OF_A_NAME: "kube-system"}},
+                        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+                    }
+                ],
+                "ports": [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")],
+            }
+        ],
+    }
+}

@@ -1,0 +1,1 @@
+"""Rules over declared objects, as plain functions: the same ones for tests and for the policy pack."""

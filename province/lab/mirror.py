@@ -1,0 +1,192 @@
+"""The lab's own package source: what guests install from, signed, with everything a package depends on.
+
+Layout: the Debian repository format, one suite, one component. The packages lie in the shared cache; index and
+signature are each lab's own, so a guest trusts this lab's key and nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from province.errors import ProvinceError
+from province.lab import image
+from province.lab.commands import run
+from province.lab.sources import KEYRING, SUITE, VARIABLE, debian_mirror
+from province.lab.spec import Image, MirrorSpec
+from province.lab.state import Place
+from province.toolchain import cache
+
+SIGNER = "Province lab package source"
+
+
+def keyring(place: Place) -> Path:
+    """Return the public key that guests check the source with."""
+    return place.mirror / "province-lab.gpg"
+
+
+def source(station: object, port: int) -> str:
+    """Return the source's address as guests write it into their configuration, without the suite."""
+    return f"http://{station}{'' if port == 80 else f':{port}'}/debian"
+
+
+def ensure(place: Place, spec: MirrorSpec, images: dict[Image, Path]) -> bool:
+    """Bring the source to what is specified; True if anything changed. Downloads what the cache lacks."""
+    wanted = _fingerprint(spec, images)
+    note = place.mirror / "made-from"
+    if note.exists() and note.read_text() == wanted:
+        return False
+    root = place.mirror / "served"
+    if root.exists():
+        shutil.rmtree(root)
+    pool = root / "debian" / "pool"
+    pool.mkdir(parents=True)
+    for package in [*_downloads(spec.packages, images), *spec.debs]:
+        if not (pool / package.name).exists():
+            _place(package, pool / package.name)
+    if spec.images is not None:
+        (root / "images").symlink_to(spec.images)
+    _ensure_key(place)
+    _index(root / "debian")
+    _sign(place, root / "debian" / "dists" / SUITE)
+    note.write_text(wanted)
+    return True
+
+
+def _downloads(packages: tuple[str, ...], images: dict[Image, Path]) -> list[Path]:
+    """Return all package files that guests of these images may need."""
+    if not packages:
+        return []
+    with ThreadPoolExecutor() as pool:
+        folders = pool.map(lambda kind: downloaded(kind, images[kind], packages), sorted(images))
+        return [package for folder in folders for package in sorted(folder.glob("*.deb"))]
+
+
+def downloaded(kind: Image, tree: Path, packages: tuple[str, ...]) -> Path:
+    """Return a folder with the packages, and all that they need beyond what the image has."""
+    key = cache.key_of(image.key(kind), *sorted(packages))
+    return cache.entry(f"packages-{kind}", key, lambda target: _download(target, tree, packages))
+
+
+def apt_options(scratch: Path, tree: Path) -> list[str]:
+    """Return the options that make apt-get resolve for another system than the machine's own (apt.conf(5)).
+
+    The machine's other settings stay in force, so its proxy is used.
+    """
+    settings = {
+        "APT::Install-Recommends": "false",
+        "APT::Keep-Downloaded-Packages": "true",
+        "APT::Sandbox::User": "root",
+        "Dir::Cache": scratch / "cache",
+        "Dir::Cache::archives": scratch / "archives",
+        "Dir::Etc::sourcelist": scratch / "sources.list",
+        "Dir::Etc::sourceparts": "-",
+        "Dir::Etc::preferencesparts": "-",
+        "Dir::State": scratch / "state",
+        "Dir::State::status": tree / "var/lib/dpkg/status",
+    }
+    return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+
+
+def _download(target: Path, tree: Path, packages: tuple[str, ...]) -> None:
+    """Fill a cache entry: each package by itself, since two that exclude each other may both be wanted."""
+    origin = debian_mirror()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        for name in ("cache", "archives/partial", "state/lists/partial"):
+            (scratch / name).mkdir(parents=True)
+        (scratch / "sources.list").write_text(f"deb [signed-by={KEYRING}] {origin} {SUITE} main\n")
+        apt = ["apt-get", "-q", "-y", *apt_options(scratch, tree)]
+        run([*apt, "update"])
+        problems = []
+        for package in packages:
+            try:
+                run([*apt, "install", "--download-only", package])
+            except ProvinceError as error:
+                problems.append(f"{package}: {error.hint.splitlines()[-1].strip() if error.hint else error.message}")
+        if problems:
+            raise ProvinceError(
+                f"the lab's package source cannot be filled from {origin}:\n  " + "\n  ".join(problems),
+                hint=f"correct the package names, or set {VARIABLE} to an archive that has them",
+            )
+        for file in (scratch / "archives").glob("*.deb"):
+            shutil.copy2(file, target / file.name.replace("%3a", "_"))
+
+
+def _place(package: Path, target: Path) -> None:
+    """Put a package into the pool without copying it, if both lie on one file system.
+
+    No symbolic links: the index would name where they point to.
+    """
+    try:
+        target.hardlink_to(package)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copyfile(package, target)
+
+
+def _index(root: Path) -> None:
+    """Write the index of all packages and the list of its checksums (apt-ftparchive(1))."""
+    architecture = run(["dpkg", "--print-architecture"]).strip()
+    dist = root / "dists" / SUITE
+    binary = dist / "main" / f"binary-{architecture}"
+    binary.mkdir(parents=True)
+    (binary / "Packages").write_text(run(["apt-ftparchive", "packages", "pool"], cwd=root))
+    facts = {
+        "Origin": SIGNER,
+        "Suite": SUITE,
+        "Codename": SUITE,
+        "Components": "main",
+        "Architectures": architecture,
+    }
+    options = [word for key, value in facts.items() for word in ("-o", f"APT::FTPArchive::Release::{key}={value}")]
+    (dist / "Release").write_text(run(["apt-ftparchive", *options, "release", dist]))
+
+
+def _ensure_key(place: Place) -> None:
+    """Make the lab's signing key unless there is one; it lies as text, gpg's own folder is made when needed."""
+    secret = _secret(place)
+    if secret.exists() and keyring(place).exists():
+        return
+    with _gpg_home() as home:
+        gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
+        run([*gpg, "--passphrase", "", "--quick-generate-key", SIGNER, "ed25519", "sign", "never"])
+        run([*gpg, "--output", keyring(place), "--yes", "--export"])
+        secret.touch(mode=0o600)
+        secret.write_text(run([*gpg, "--armor", "--export-secret-keys"]))
+
+
+def _sign(place: Place, dist: Path) -> None:
+    """Sign the list of checksums, as a text that carries its signature."""
+    with _gpg_home() as home:
+        gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
+        run([*gpg, "--import", _secret(place)])
+        run([*gpg, "--output", dist / "InRelease", "--yes", "--clearsign", dist / "Release"])
+
+
+@contextmanager
+def _gpg_home() -> Iterator[Path]:
+    """Give gpg a folder for the moment: its agent's socket needs a short path, and the agent must not stay."""
+    with tempfile.TemporaryDirectory(prefix="gpg") as folder:
+        try:
+            yield Path(folder)
+        finally:
+            run(["gpgconf", "--homedir", folder, "--kill", "all"])
+
+
+def _secret(place: Place) -> Path:
+    """Return the file with the signing key."""
+    return place.mirror / "signing-key.asc"
+
+
+def _fingerprint(spec: MirrorSpec, images: dict[Image, Path]) -> str:
+    """Return a digest of what the source is made from."""
+    debs = [f"{path} {path.stat().st_mtime_ns}" for path in spec.debs]
+    trees = [f"{kind} {tree}" for kind, tree in sorted(images.items())]
+    return cache.key_of(*spec.packages, *debs, str(spec.images), *trees, Path(__file__).read_text("utf-8"))

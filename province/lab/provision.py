@@ -1,0 +1,130 @@
+"""What the lab of this checkout is made of, from the model and the pins; and what it tells others afterwards."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+from province.fleet.fleet import Fleet
+from province.lab import ca, engine, image, mirror
+from province.lab.deb import Deb, make_deb
+from province.lab.engine import Report, Say, to_stderr
+from province.lab.spec import LabSpec
+from province.lab.state import Place
+from province.lab.topology import lab_spec
+from province.manifest.build import packages as wanted_packages
+from province.manifest.trust import IMAGES, MIRROR_KEY, USER_CA, stand_in, trust_folder
+from province.toolchain import build as programs
+from province.toolchain import cache, pins, pulumi_home
+from province.toolchain.images import ImageArchive, images
+
+LAB = "lab"
+"""The environment whose hosts are this lab's guests."""
+
+OWN_PACKAGES = ("kubelet", "kubeadm", "kubectl")
+"""Programs from pins that hosts install as packages, as they would from a vendor's archive."""
+
+
+def specification(fleet: Fleet) -> LabSpec:
+    """The lab of a fleet without what its mirror serves: enough to look at it, to enter it, to end it."""
+    return lab_spec(fleet)
+
+
+def up(fleet: Fleet, say: Say = to_stderr) -> Report:
+    """Bring the lab up to the model, with everything its hosts install; publish what others must know of it."""
+    checkout = fleet.root.parent
+    place = Place(checkout)
+    archives = images(image.ensure("kubernetes"))
+    spec = lab_spec(
+        fleet,
+        packages=sorted(set(wanted_packages(fleet, stand_in(fleet))) - set(OWN_PACKAGES)),
+        debs=tuple(own_packages()),
+        images=_image_folder(place, archives.values()),
+    )
+    report = engine.up(checkout, spec, say=say)
+    publish(fleet, place, archives.values())
+    return report
+
+
+def down(fleet: Fleet, say: Say = to_stderr) -> Report:
+    """End the lab and take back what it had told others; the shared cache stays."""
+    report = engine.down(fleet.root.parent, say=say)
+    inventory = fleet.root / fleet.environment.id
+    for folder in (trust_folder(fleet), inventory / "descriptors"):
+        shutil.rmtree(folder, ignore_errors=True)
+    (inventory / "ssh_config").unlink(missing_ok=True)
+    _forget_stacks(pulumi_home.STATE_DIR / "state")
+    return report
+
+
+def own_packages() -> list[Path]:
+    """The pinned Kubernetes programs as Debian packages, from the cache."""
+    artefacts = {name: pins.load().artefact(name) for name in OWN_PACKAGES}
+    binaries = {name: programs.built(artefact) for name, artefact in artefacts.items()}
+    key = cache.key_of(*(f"{name} {artefacts[name].version} {binaries[name]}" for name in OWN_PACKAGES))
+
+    def write(folder: Path) -> None:
+        for name in OWN_PACKAGES:
+            deb = Deb(
+                name=name,
+                version=f"{artefacts[name].version.removeprefix('v')}-1",
+                files={f"usr/bin/{name}": (binaries[name], 0o755)},
+                maintainer="Platform engineers <platform@invalid>",
+                description=f"{name}, built from its pinned source",
+                architecture="amd64",
+            )
+            make_deb(folder, deb)
+
+    return sorted(cache.entry("own-packages", key, write).glob("*.deb"))
+
+
+def publish(fleet: Fleet, place: Place, archives: Iterable[ImageArchive]) -> None:
+    """Write the lab's public trust anchors and its SSH configuration to where Ansible and testinfra look.
+
+    These files stand in the place of those that production commits; Git ignores them.
+    """
+    folder = trust_folder(fleet)
+    folder.mkdir(parents=True, exist_ok=True)
+    authority = ca.Authority(place.ssh)
+    _write(folder / USER_CA, authority.user_ca.with_name("user_ca.pub").read_text(encoding="utf-8"))
+    _write(folder / MIRROR_KEY, _armoured(mirror.keyring(place)))
+    pinned = [{"name": one.name, "reference": one.reference, "sha256": one.sha256} for one in archives]
+    _write(folder / IMAGES, json.dumps(pinned, indent=2) + "\n")
+    config = fleet.root / fleet.environment.id / "ssh_config"
+    _write(config, f"# Written by `province lab up`.\nInclude {authority.config}\n")
+
+
+def _forget_stacks(state: Path) -> None:
+    """Drop what Pulumi knows of the lab's clusters: the next ones will be others, with nothing in them."""
+    for file in state.rglob(f"{LAB}.*"):
+        if file.is_file():
+            file.unlink()
+        else:
+            shutil.rmtree(file, ignore_errors=True)
+
+
+def _image_folder(place: Place, archives: Iterable[ImageArchive]) -> Path:
+    folder = place.root / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    for archive in archives:
+        link = folder / f"{archive.name}.tar"
+        if not link.is_symlink() or link.readlink() != archive.path:
+            link.unlink(missing_ok=True)
+            link.symlink_to(archive.path)
+    return folder
+
+
+def _armoured(key: Path) -> str:
+    """A binary OpenPGP key as text (RFC 9580, section 6.2), the form that apt reads from an `.asc` file."""
+    lines = textwrap.wrap(base64.b64encode(key.read_bytes()).decode("ascii"), 64)
+    return "\n".join(["-----BEGIN PGP PUBLIC KEY BLOCK-----", "", *lines, "-----END PGP PUBLIC KEY BLOCK-----", ""])
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file only when it changes, so that nothing downstream sees a new one for nothing."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,210 @@
+"""A host's manifest, built from its view of the model, the capabilities that apply to it, and their templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from province.fleet.findings import BadData, Finding
+from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host
+from province.manifest.capability import (
+    ROLES,
+    Capability,
+    FileSpec,
+    UserSpec,
+    by_name,
+    load_capabilities,
+)
+from province.manifest.manifest import Group, Listen, ManagedFile, Manifest, Send, Sysctl, Unit, User
+from province.manifest.peers import Peers
+from province.manifest.render import TEMPLATES, renderer
+from province.manifest.trust import Trust
+from province.manifest.view import host_view
+
+Variables = Mapping[str, object]
+
+
+class Builder:
+    """Builds the manifests of one fleet; what its hosts share is worked out once."""
+
+    def __init__(self, fleet: Fleet, trust: Trust, *, roles: Path = ROLES, templates: Path = TEMPLATES) -> None:
+        self.fleet = fleet
+        self.trust = trust
+        self.capabilities = load_capabilities(roles)
+        self._renderer = renderer(templates)
+        self._peers = Peers(fleet)
+
+    def build(self, host: Host, only: str | None = None) -> Manifest:
+        """The manifest of a host, or the part of it that one capability makes.
+
+        Raises BadData when capabilities contradict each other or a template does not fit the host.
+        """
+        chosen = [one for one in self.capabilities if one.applies(host)]
+        view = host_view(self.fleet, host, self.trust, self._peers)
+        _refuse_contradictions(chosen, host)
+        listens = tuple(self._listens(chosen, host, view))
+        sends = tuple(self._sends(chosen, host, view))
+        sysctls = self._sysctls(chosen, host, view)
+        variables = {**view, "listens": listens, "sends": sends, "sysctls": sysctls}
+        if only is not None:
+            wanted = by_name(self.capabilities, only)
+            chosen = [one for one in chosen if one is wanted]
+            sysctls = self._sysctls(chosen, host, view)
+        return Manifest(
+            host=host.name,
+            capabilities=tuple(one.capability for one in chosen),
+            packages=tuple(dict.fromkeys(name for one in chosen for name in one.packages)),
+            files=self._files(chosen, host, variables),
+            absent=tuple(dict.fromkeys(path for one in chosen for path in one.absent)),
+            users=tuple(user for one in chosen for user in self._users(one, host, view)),
+            groups=tuple(Group(name, group.gid) for one in chosen for name, group in one.groups.items()),
+            sysctls=sysctls,
+            units=self._units(chosen, host, view),
+            listens=listens,
+            sends=sends,
+            health=tuple(dict.fromkeys(line for one in chosen for line in one.health)),
+        )
+
+    def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
+        for one in chosen:
+            for spec in one.listens:
+                if self._holds(spec.when, one, host, view):
+                    found = self._peers.resolve(spec.source, host)
+                    yield Listen(
+                        spec.port, spec.protocol, spec.source, spec.process, one.capability, found.ipv4, found.ipv6
+                    )
+
+    def _sends(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Send]:
+        for one in chosen:
+            for spec in one.sends:
+                if self._holds(spec.when, one, host, view):
+                    found = self._peers.resolve(spec.to, host)
+                    yield Send(spec.port, spec.protocol, spec.to, one.capability, found.ipv4, found.ipv6)
+
+    def _sysctls(self, chosen: Iterable[Capability], host: Host, view: Variables) -> dict[str, Sysctl]:
+        shared = self.fleet.environment.platform.shared_sysctls
+        return {
+            key: Sysctl(self._text(value, one, host, view), live=not key.startswith(shared))
+            for one in chosen
+            for key, value in one.sysctls.items()
+        }
+
+    def _units(self, chosen: Iterable[Capability], host: Host, view: Variables) -> dict[str, Unit]:
+        return {
+            name: Unit(spec.state, spec.enabled, spec.restart_on, spec.reload_on)
+            for one in chosen
+            for name, spec in one.units.items()
+            if self._holds(spec.when, one, host, view)
+        }
+
+    def _users(self, one: Capability, host: Host, view: Variables) -> Iterator[User]:
+        for pattern, spec in one.users.items():
+            for variables in _each(spec, view):
+                yield self._user(pattern, spec, one, host, variables)
+
+    def _user(self, pattern: str, spec: UserSpec, one: Capability, host: Host, variables: Variables) -> User:
+        def text(value: str | None) -> str | None:
+            return None if value is None else self._text(value, one, host, variables)
+
+        uid = text(spec.uid)
+        return User(
+            name=self._text(pattern, one, host, variables),
+            uid=None if uid is None else int(uid),
+            comment=text(spec.comment),
+            home=text(spec.home),
+            shell=spec.shell,
+            groups=spec.groups,
+            locked=spec.locked,
+        )
+
+    def _files(self, chosen: Iterable[Capability], host: Host, variables: Variables) -> dict[str, ManagedFile]:
+        found: dict[str, ManagedFile] = {}
+        for one in chosen:
+            for pattern, spec in one.files.items():
+                if not self._holds(spec.when, one, host, variables):
+                    continue
+                for own in _each(spec, variables):
+                    path = self._text(pattern, one, host, own)
+                    if path in found:
+                        raise BadData([_twice(one, f"files.{path}", f"{found[path].capability} too claims this file")])
+                    found[path] = self._file(spec, one, host, own)
+        return found
+
+    def _file(self, spec: FileSpec, one: Capability, host: Host, variables: Variables) -> ManagedFile:
+        header = _header(spec.template, one, host, variables)
+        content = self._renderer.file(spec.template, {**variables, "header": header}, host.name)
+        if spec.header and not content.startswith(header):
+            problem = f"templates/{spec.template} does not begin with its header"
+            raise BadData([Finding(_shown(one), "files", "", problem, 'write {{ header }} there, or "header: false"')])
+        return ManagedFile(
+            content=content,
+            owner=spec.owner,
+            group=spec.group,
+            mode=spec.mode,
+            check=spec.check,
+            secret=spec.secret,
+            template=spec.template,
+            capability=one.capability,
+        )
+
+    def _holds(self, expression: str | None, one: Capability, host: Host, variables: Variables) -> bool:
+        return self._renderer.holds(expression, variables, _shown(one), host.name)
+
+    def _text(self, source: str, one: Capability, host: Host, variables: Variables) -> str:
+        return self._renderer.text(source, variables, _shown(one), host.name)
+
+
+def build(fleet: Fleet, host: Host, trust: Trust) -> Manifest:
+    """The manifest of one host; for many hosts, a `Builder` shares the work."""
+    return Builder(fleet, trust).build(host)
+
+
+def packages(fleet: Fleet, trust: Trust) -> tuple[str, ...]:
+    """Every package that some host of the environment needs, sorted: what its mirror has to offer."""
+    builder = Builder(fleet, trust)
+    return tuple(sorted({name for host in fleet.hosts.values() for name in builder.build(host).packages}))
+
+
+def _each(spec: FileSpec | UserSpec, variables: Variables) -> Iterator[Variables]:
+    if spec.each is None:
+        yield variables
+        return
+    items = variables[spec.each]
+    assert isinstance(items, list), spec.each  # noqa: S101 - the view's own type
+    for item in items:
+        yield {**variables, "item": item}
+
+
+def _header(template: str, one: Capability, host: Host, variables: Variables) -> str:
+    """The first lines of a rendered file: what made it, from which fact, and how to change it."""
+    return (
+        f"# Made by province for {host.name} from templates/{template}\n"
+        f"# and the facts of {variables['host_facts_file']}. Do not edit it here: change those, then run\n"
+        f"#   ansible-playbook -i inventories/{variables['environment_id']} ansible/playbooks/baseline.yml"
+        f" --limit {host.name} --tags {one.capability}"
+    )
+
+
+def _refuse_contradictions(chosen: Iterable[Capability], host: Host) -> None:
+    """Two capabilities of a host must not claim the same unit or account, nor set one kernel value differently."""
+    findings: list[Finding] = []
+    claims: dict[tuple[str, str], tuple[Capability, str]] = {}
+    for one in chosen:
+        wanted = {("sysctls", key): value for key, value in one.sysctls.items()}
+        wanted |= {("units", name): one.role for name in one.units}
+        wanted |= {("users", name): one.role for name in one.users}
+        for claim, value in wanted.items():
+            other, earlier = claims.setdefault(claim, (one, value))
+            if earlier != value:
+                findings.append(_twice(one, ".".join(claim), f"{other.capability} too claims it, on {host.name}"))
+    if findings:
+        raise BadData(findings)
+
+
+def _twice(one: Capability, key: str, problem: str) -> Finding:
+    return Finding(_shown(one), key, "", problem, "let one capability own it")
+
+
+def _shown(one: Capability) -> str:
+    return f"ansible/roles/{one.role}/manifest.yml"

@@ -1,0 +1,225 @@
+"""What a role says of itself: packages, files, units and doors of one capability, read from its `manifest.yml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+
+from province.errors import ExitCode, ProvinceError
+from province.fleet.documents import read_yaml
+from province.fleet.fact import ControlId, Fact, FeatureId, NonBlank, Port
+from province.fleet.findings import BadData, Finding, from_validation, nearest
+from province.fleet.hosts import Host, HostClass
+from province.fleet.site import Duty
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+ROLES = CHECKOUT / "ansible" / "roles"
+
+SCOPES = {"common": "common", "edge": "edge", "dc": "datacentre"}
+"""First word of a role's name → folder of its templates."""
+
+EVERY_HOST = "every-host"
+DUTY = "duty/"
+SYMBOLS = ("management", "services", "site", "sites", "nodes", "mirror", "pods", "any")
+ZONE = "zone/"
+
+
+def _audience(value: str) -> str:
+    known = (EVERY_HOST, *get_args(HostClass), *(DUTY + duty for duty in Duty))
+    return _known(value, known, "class of hosts or duty")
+
+
+def _peer(value: str) -> str:
+    return value if value.startswith(ZONE) else _known(value, SYMBOLS, "name for peers")
+
+
+def _known(value: str, known: tuple[str, ...], what: str) -> str:
+    if value in known:
+        return value
+    guess = nearest(value, known)
+    raise ValueError(f"no such {what}" + (f', did you mean "{guess}"?' if guess else f"; known: {', '.join(known)}"))
+
+
+def _has_place(value: str) -> str:
+    if value.count("%s") != 1:
+        raise ValueError("must name the file to check once, as %s")
+    return value
+
+
+Audience = Annotated[str, AfterValidator(_audience)]
+"""Whom something is for: `every-host`, a class of hosts, or `duty/<duty>`."""
+
+Peer = Annotated[str, AfterValidator(_peer)]
+"""Hosts by what they are, never by address: a name of `SYMBOLS` or `zone/<zone of the same place>`."""
+
+PathOnHost = Annotated[str, StringConstraints(pattern=r"^/[^\s]*(\{\{ item\.\w+ \}\}[^\s]*)?$")]
+Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
+Check = Annotated[str, AfterValidator(_has_place)]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
+Protocol = Literal["tcp", "udp"]
+
+
+class FileSpec(Fact):
+    """A file: its template (under `templates/`), and who may read it.
+
+    `check` is the program that refuses a bad file before it takes its place; `%s` stands for the staged file.
+    `each` names a list of the host's view: one file for each element, which is `item` in path and template.
+    `when` is an expression over the host's view. `header: false` is for formats that have no comments.
+    """
+
+    template: NonBlank
+    owner: NonBlank = "root"
+    group: NonBlank = "root"
+    mode: Mode = "0644"
+    check: Check | None = None
+    each: NonBlank | None = None
+    when: NonBlank | None = None
+    header: bool = True
+    secret: bool = False
+
+
+class UnitSpec(Fact):
+    """A systemd unit. `state: null` leaves it to somebody else whether it runs.
+
+    `restart_on`, `reload_on`: patterns of paths; a change of such a file restarts or reloads the unit.
+    """
+
+    state: Literal["running", "stopped"] | None = "running"
+    enabled: bool = True
+    restart_on: tuple[NonBlank, ...] = ()
+    reload_on: tuple[NonBlank, ...] = ()
+    when: NonBlank | None = None
+
+
+class UserSpec(Fact):
+    """A local account; the values may name parts of `item` when `each` is given.
+
+    An account that is there already keeps its number, because files on disk carry it.
+    """
+
+    each: NonBlank | None = None
+    uid: NonBlank | None = None
+    comment: str | None = None
+    home: NonBlank | None = None
+    shell: NonBlank | None = None
+    groups: tuple[NonBlank, ...] = ()
+    locked: bool = True
+    """Whether no password opens the account; certificates still do."""
+
+
+class GroupSpec(Fact):
+    """A local group."""
+
+    gid: int | None = None
+
+
+class ListenSpec(Fact):
+    """A door: a port that a process of the host listens on, and who may come to it."""
+
+    port: Port
+    protocol: Protocol = "tcp"
+    source: Annotated[tuple[Peer, ...], Field(alias="from", min_length=1)]
+    process: NonBlank
+    when: NonBlank | None = None
+
+
+class SendSpec(Fact):
+    """A way out: the port of others that the host may connect to."""
+
+    port: Port
+    protocol: Protocol = "tcp"
+    to: Annotated[tuple[Peer, ...], Field(min_length=1)]
+    when: NonBlank | None = None
+
+
+class Capability(Fact):
+    """What a host can do because of one role; hosts get all capabilities that apply to them, in `order`."""
+
+    role: NonBlank
+    capability: NonBlank
+    order: int = Field(ge=0, le=99)
+    applies_to: tuple[Audience, ...] = Field(min_length=1)
+    packages: tuple[PackageName, ...] = ()
+    files: dict[PathOnHost, FileSpec] = Field(default_factory=dict)
+    absent: tuple[PathOnHost, ...] = ()
+    """Patterns of files that must not be there: what a first start left behind."""
+    units: dict[NonBlank, UnitSpec] = Field(default_factory=dict)
+    sysctls: dict[NonBlank, str] = Field(default_factory=dict)
+    users: dict[NonBlank, UserSpec] = Field(default_factory=dict)
+    groups: dict[NonBlank, GroupSpec] = Field(default_factory=dict)
+    listens: tuple[ListenSpec, ...] = ()
+    sends: tuple[SendSpec, ...] = ()
+    health: tuple[NonBlank, ...] = ()
+    controls: tuple[ControlId, ...] = ()
+    features: tuple[FeatureId, ...] = ()
+
+    @property
+    def templates(self) -> str:
+        """The folder of its templates, relative to `templates/`: `edge/time`."""
+        scope = self.role.partition("_")[0]
+        return f"{SCOPES[scope]}/{self.capability}"
+
+    def applies(self, host: Host) -> bool:
+        """Whether a host has this capability."""
+        wanted = set(self.applies_to)
+        return bool(wanted & {EVERY_HOST, host.host_class, *(DUTY + duty for duty in host.duties)})
+
+
+@cache
+def load_capabilities(roles: Path = ROLES) -> tuple[Capability, ...]:
+    """All capabilities, in the order in which a host gets them.
+
+    Raises BadData with the problems of all roles together.
+    """
+    findings: list[Finding] = []
+    found: list[Capability] = []
+    for path in sorted(roles.glob("*/manifest.yml")):
+        try:
+            found.append(_read(path))
+        except BadData as error:
+            findings += error.findings
+    if findings:
+        raise BadData(findings)
+    return tuple(sorted(found, key=lambda one: (one.order, one.role)))
+
+
+def by_name(capabilities: tuple[Capability, ...], name: str) -> Capability:
+    """The capability with this name; raises ProvinceError that names the nearest one."""
+    for one in capabilities:
+        if one.capability == name:
+            return one
+    names = [one.capability for one in capabilities]
+    guess = nearest(name, names)
+    hint = f'did you mean "{guess}"?' if guess else "known: " + ", ".join(names)
+    raise ProvinceError(f"no capability {name!r}", hint=hint, exit_code=ExitCode.USAGE)
+
+
+def _read(path: Path) -> Capability:
+    shown = path.relative_to(path.parents[3]).as_posix()
+    body = read_yaml(path, shown)
+    role = path.parent.name
+    if not isinstance(body, dict):
+        raise BadData([Finding(shown, "", "", "must be keys and values", "see the other roles")])
+    try:
+        capability = Capability.model_validate({**body, "role": role, "capability": role.partition("_")[2]})
+    except ValidationError as error:
+        raise BadData(from_validation(shown, Capability, error)) from None
+    findings = list(_wrong(capability, shown))
+    if findings:
+        raise BadData(findings)
+    return capability
+
+
+def _wrong(capability: Capability, shown: str) -> Iterator[Finding]:
+    scope = capability.role.partition("_")[0]
+    if scope not in SCOPES or not capability.capability:
+        yield Finding(shown, "", capability.role, "no such kind of role", f"begin it with one of {', '.join(SCOPES)}")
+        return
+    for path, file in capability.files.items():
+        if not file.template.startswith(f"{capability.templates}/"):
+            mend = f"put the template under templates/{capability.templates}/"
+            yield Finding(shown, f"files.{path}.template", file.template, "belongs to another capability", mend)

@@ -1,0 +1,59 @@
+"""The fleet as Ansible's inventory: groups by class, place, body, wave and duty, and flat variables of each host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host
+from province.manifest.cluster import image_view
+from province.manifest.peers import Peers
+from province.manifest.trust import load_images
+from province.manifest.view import host_facts
+
+
+def inventory(fleet: Fleet) -> dict[str, Any]:
+    """`groups`: name → host names; `hosts`: name → variables. The connection is described by the environment."""
+    peers = Peers(fleet)
+    images = load_images(fleet)
+    groups: dict[str, list[str]] = {}
+    hosts: dict[str, dict[str, object]] = {}
+    for host in fleet.hosts.values():
+        for group in groups_of(host):
+            groups.setdefault(group, []).append(host.name)
+        facts = host_facts(fleet, host, peers)
+        if facts["cluster_first"]:
+            groups.setdefault("first_control_plane", []).append(host.name)
+        if facts["cluster_site"]:
+            facts |= image_view(images, f"{facts['mirror_base']}/images")
+        hosts[host.name] = facts | _connection(fleet, host)
+    return {"groups": groups, "hosts": hosts}
+
+
+def groups_of(host: Host) -> Iterator[str]:
+    """The groups of a host; names as Ansible wants them, words joined by underscores."""
+    yield _word(host.host_class)
+    if host.site:
+        yield "data_centre"
+        yield f"site_{_word(host.site)}"
+    if host.commune:
+        yield f"commune_{host.commune}"
+        yield f"body_{host.body}"
+        yield f"wave_{host.wave}"
+    for duty in host.duties:
+        yield f"duty_{duty}"
+
+
+def _connection(fleet: Fleet, host: Host) -> dict[str, object]:
+    config = fleet.root / fleet.environment.id / "ssh_config"
+    return {
+        "ansible_host": str(host.management.ipv4.ip),
+        "ansible_user": fleet.environment.administrators[0].name,
+        "ansible_ssh_common_args": f"-F {config}",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+
+
+def _word(name: str) -> str:
+    return name.replace("-", "_")

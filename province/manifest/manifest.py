@@ -1,0 +1,138 @@
+"""The manifest of a host: its whole wanted state as one value, with a digest that names it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Literal
+
+from province.manifest.capability import Protocol
+
+SCHEMA = 1
+"""Version of the form that nodes receive; a node refuses one that it does not know."""
+
+
+@dataclass(frozen=True)
+class ManagedFile:
+    """A file as it has to be. `mode` is octal text; `check` refuses a bad one, `%s` is the staged file."""
+
+    content: str
+    owner: str
+    group: str
+    mode: str
+    check: str | None
+    secret: bool
+    template: str
+    capability: str
+
+
+@dataclass(frozen=True)
+class User:
+    """A local account. `uid` is for an account that has to be made; None leaves a value as it is."""
+
+    name: str
+    uid: int | None
+    comment: str | None
+    home: str | None
+    shell: str | None
+    groups: tuple[str, ...]
+    locked: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """A local group."""
+
+    name: str
+    gid: int | None
+
+
+@dataclass(frozen=True)
+class Sysctl:
+    """A kernel setting. `live` is False where the kernel is not the host's own: then only its file says it."""
+
+    value: str
+    live: bool
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A systemd unit; the patterns name the files whose change restarts or reloads it."""
+
+    state: Literal["running", "stopped"] | None
+    enabled: bool
+    restart_on: tuple[str, ...]
+    reload_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Listen:
+    """A declared door. `source` are names, `ipv4` and `ipv6` the prefixes that they stand for here."""
+
+    port: int
+    protocol: Protocol
+    source: tuple[str, ...]
+    process: str
+    capability: str
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Send:
+    """A declared way out. `to` are names, `ipv4` and `ipv6` the prefixes that they stand for here."""
+
+    port: int
+    protocol: Protocol
+    to: tuple[str, ...]
+    capability: str
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The wanted state of one host, in the order of its capabilities."""
+
+    host: str
+    capabilities: tuple[str, ...]
+    packages: tuple[str, ...]
+    files: dict[str, ManagedFile]
+    absent: tuple[str, ...]
+    users: tuple[User, ...]
+    groups: tuple[Group, ...]
+    sysctls: dict[str, Sysctl]
+    units: dict[str, Unit]
+    listens: tuple[Listen, ...]
+    sends: tuple[Send, ...]
+    health: tuple[str, ...]
+
+    def desired(self) -> dict[str, object]:
+        """What the node receives: plain JSON values, without what only readers of the repository need."""
+        files = {
+            path: {key: value for key, value in asdict(file).items() if key not in ("template", "capability")}
+            for path, file in self.files.items()
+        }
+        return {
+            "schema": SCHEMA,
+            "host": self.host,
+            "packages": list(self.packages),
+            "files": files,
+            "absent": list(self.absent),
+            "users": [asdict(user) for user in self.users],
+            "groups": [asdict(group) for group in self.groups],
+            "sysctls": {key: asdict(sysctl) for key, sysctl in self.sysctls.items()},
+            "units": {name: asdict(unit) for name, unit in self.units.items()},
+            "health": list(self.health),
+        }
+
+    def canonical(self) -> str:
+        """The wanted state as JSON that is the same for the same state; order of units and packages counts."""
+        return json.dumps(self.desired(), ensure_ascii=False, separators=(",", ":"))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of `canonical`: what the node writes down when it has got there."""
+        return sha256(self.canonical().encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""Names for peers and the prefixes they stand for: a manifest says `management`, the firewall needs addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
+
+from province.errors import ExitCode, ProvinceError
+from province.fleet import addressing
+from province.fleet.addressing import AddressPair
+from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host
+from province.fleet.province import NetworkPair
+from province.fleet.site import Duty
+from province.manifest.capability import ZONE
+
+EVERYBODY = NetworkPair(ipv4=IPv4Network("0.0.0.0/0"), ipv6=IPv6Network("::/0"))
+
+
+@dataclass(frozen=True)
+class Prefixes:
+    """Prefixes in both protocols, sorted, the smallest set that covers the same addresses."""
+
+    ipv4: tuple[str, ...] = ()
+    ipv6: tuple[str, ...] = ()
+
+
+def prefixes(pairs: Iterable[NetworkPair]) -> Prefixes:
+    """The networks of several pairs as text."""
+    listed = tuple(pairs)
+    ipv4 = collapse_addresses(pair.ipv4 for pair in listed)
+    ipv6 = collapse_addresses(pair.ipv6 for pair in listed)
+    return Prefixes(tuple(map(str, ipv4)), tuple(map(str, ipv6)))
+
+
+def single(address: AddressPair) -> NetworkPair:
+    """One address as a network of its own."""
+    ipv4, ipv6 = address.plain
+    return NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))
+
+
+class Peers:
+    """Who is who in a fleet; what several hosts need is worked out once."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+
+    @cached_property
+    def site_hosts(self) -> tuple[Host, ...]:
+        """All hosts at sites."""
+        return tuple(host for host in self.fleet.hosts.values() if host.site)
+
+    @cached_property
+    def management(self) -> dict[str, NetworkPair]:
+        """The management zone of each site with hosts."""
+        zone = self.fleet.province.management_zone
+        numbers = {one.id: number for number, one in enumerate(self.fleet.province.site_zones)}
+        ranked = sorted(site.id for site in self.fleet.sites.values() if site.hosts)
+        subnets = {
+            site: addressing.site_zone(self.fleet.province.addressing, rank, numbers[zone])
+            for rank, site in enumerate(ranked)
+        }
+        return {site: NetworkPair(ipv4=subnet.ipv4, ipv6=subnet.ipv6) for site, subnet in subnets.items()}
+
+    def with_duty(self, duty: Duty, host: Host) -> tuple[Host, ...]:
+        """The hosts that do a duty for a host: those of its own site first, then the primary one's, then the rest."""
+        doing = [one for one in self.site_hosts if duty in one.duties]
+        primary = self.fleet.primary_site.id
+        return tuple(sorted(doing, key=lambda one: (one.site != host.site, one.site != primary, one.name)))
+
+    @cached_property
+    def station(self) -> tuple[IPv4Address, IPv6Address]:
+        """The router of the primary site's management zone."""
+        pair = self.management[self.fleet.primary_site.id]
+        return pair.ipv4[1], pair.ipv6[1]
+
+    def mirror(self, host: Host) -> NetworkPair:
+        """Who serves packages to a host, by the environment's choice."""
+        if self.fleet.environment.packages_from == "router":
+            ipv4, ipv6 = self.station
+            return NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))
+        return single(self.with_duty(Duty.MIRROR, host)[0].interfaces[0].address)
+
+    def resolve(self, names: Iterable[str], host: Host) -> Prefixes:
+        """The prefixes that names of peers stand for at a host.
+
+        Raises ProvinceError for a zone that the host's place does not have.
+        """
+        return prefixes(pair for name in names for pair in self._networks(name, host))
+
+    def _networks(self, name: str, host: Host) -> Iterable[NetworkPair]:
+        if name.startswith(ZONE):
+            return (self._zone(name.removeprefix(ZONE), host),)
+        return getattr(self, f"_{name}")(host)  # type: ignore[no-any-return]
+
+    def _zone(self, zone: str, host: Host) -> NetworkPair:
+        for interface in host.interfaces:
+            if interface.zone == zone:
+                return NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)
+        raise ProvinceError(
+            f"{host.name} is not connected to a zone {zone}",
+            hint=f"its zones are {', '.join(one.zone for one in host.interfaces if one.zone)}",
+            exit_code=ExitCode.BAD_DATA,
+        )
+
+    def _any(self, _: Host) -> Iterable[NetworkPair]:
+        return (EVERYBODY,)
+
+    def _management(self, _: Host) -> Iterable[NetworkPair]:
+        return self.management.values()
+
+    def _services(self, _: Host) -> Iterable[NetworkPair]:
+        return (single(one.interfaces[0].address) for one in self.site_hosts if one.host_class == "services")
+
+    def _site(self, host: Host) -> Iterable[NetworkPair]:
+        return (
+            NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)
+            for one in self.fleet.hosts_of(host.site or self.fleet.primary_site.id)
+            for interface in one.interfaces
+            if interface.zone
+        )
+
+    def _sites(self, _: Host) -> Iterable[NetworkPair]:
+        return (self.fleet.province.addressing.sites,)
+
+    def _nodes(self, _: Host) -> Iterable[NetworkPair]:
+        plan = self.fleet.province.addressing
+        return (plan.underlays[self.fleet.province.edge_underlays[0]], *plan.bodies.values())
+
+    def _mirror(self, host: Host) -> Iterable[NetworkPair]:
+        return (self.mirror(host),)
+
+    def _pods(self, host: Host) -> Iterable[NetworkPair]:
+        cluster = self.fleet.sites[host.site].cluster if host.site else None
+        return (NetworkPair(ipv4=cluster.pods, ipv6=cluster.pods_v6),) if cluster else ()

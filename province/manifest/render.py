@@ -1,0 +1,93 @@
+"""Templates to text: strict about every variable, exact about where a template is wrong."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.environment import TemplateExpression
+
+from province.fleet.findings import BadData, Finding
+from province.manifest.capability import CHECKOUT
+
+TEMPLATES = CHECKOUT / "templates"
+EXPRESSION = "{{"
+
+
+class Renderer:
+    """The templates of one folder; each is compiled once."""
+
+    def __init__(self, folder: Path = TEMPLATES) -> None:
+        self.folder = folder
+        self._environment = Environment(
+            loader=FileSystemLoader(folder),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            auto_reload=False,
+            cache_size=-1,
+            autoescape=False,  # noqa: S701 - configuration files, not HTML
+        )
+        self._expressions: dict[str, Callable[..., object]] = {}
+        self._texts: dict[str, Callable[..., str]] = {}
+
+    def file(self, template: str, variables: Mapping[str, object], host: str) -> str:
+        """The text of a template for a host.
+
+        Raises BadData that names template, line, host and what is wrong.
+        """
+        shown = f"{self.folder.name}/{template}"
+        try:
+            return self._environment.get_template(template).render(variables)
+        except TemplateSyntaxError as error:
+            raise _bad(shown, f"line {error.lineno}", error.message or "syntax error", host) from None
+        except TemplateError as error:
+            raise _bad(shown, self._line(error), error.message or "not found", host) from None
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise _bad(shown, self._line(error), str(error), host) from None
+
+    def text(self, source: str, variables: Mapping[str, object], where: str, host: str) -> str:
+        """A value of a role's manifest, with the expressions in it replaced."""
+        if EXPRESSION not in source:
+            return source
+        try:
+            if source not in self._texts:
+                self._texts[source] = self._environment.from_string(source).render
+            return self._texts[source](variables)
+        except TemplateError as error:
+            raise _bad(where, source, error.message or "wrong", host) from None
+
+    def holds(self, expression: str | None, variables: Mapping[str, object], where: str, host: str) -> bool:
+        """Whether a `when` of a role's manifest is true for a host; one that is not there is."""
+        if expression is None:
+            return True
+        try:
+            if expression not in self._expressions:
+                compiled: TemplateExpression = self._environment.compile_expression(expression, undefined_to_none=False)
+                self._expressions[expression] = compiled
+            return bool(self._expressions[expression](**variables))
+        except TemplateError as error:
+            raise _bad(where, expression, error.message or "wrong", host) from None
+
+    def _line(self, error: Exception) -> str:
+        """The innermost line of a template that an error came through; Jinja2 puts templates into tracebacks."""
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame for frame in frames if frame.filename.startswith(str(self.folder))]
+        if not lines:
+            return ""
+        place = Path(lines[-1].filename).relative_to(self.folder)
+        return f"line {lines[-1].lineno} of {place}"
+
+
+@cache
+def renderer(folder: Path = TEMPLATES) -> Renderer:
+    """The renderer of a folder, shared so that its templates stay compiled."""
+    return Renderer(folder)
+
+
+def _bad(file: str, where: str, problem: str, host: str) -> BadData:
+    return BadData([Finding(file, where, "", f"{problem} (rendering {host})", "correct the template or the fact")])

@@ -1,0 +1,123 @@
+"""What hosts are told to trust: the authority that vouches for operators, the key of the mirror, pinned images.
+
+All of it is public. An environment keeps it in `inventories/<environment>/trust/`:
+`ssh-user-ca.pub`, `mirror.asc` and, where there are clusters, `images.yml`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+
+from province.errors import ExitCode, ProvinceError
+from province.fleet.documents import read_yaml
+from province.fleet.fact import Fact, Slug
+from province.fleet.findings import BadData, Finding
+from province.fleet.fleet import Fleet
+
+USER_CA = "ssh-user-ca.pub"
+MIRROR_KEY = "mirror.asc"
+IMAGES = "images.yml"
+TRUST_VARIABLE = "PROVINCE_TRUST"
+"""Environment variable: the folder of inventories whose trust anchors are used."""
+
+
+class ImagePin(Fact):
+    """A container image that the mirror serves as `images/<name>.tar`.
+
+    `reference` is the full name that manifests use; `sha256` is the checksum of the archive.
+    """
+
+    name: Slug
+    reference: Annotated[str, StringConstraints(pattern=r"^[a-z0-9./-]+/[a-z0-9-]+:[A-Za-z0-9._-]+$")]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def repository(self) -> str:
+        """The part before the last name: `province.internal` of `province.internal/etcd:3.6`."""
+        return self.reference.rpartition("/")[0]
+
+    @property
+    def tag(self) -> str:
+        """The part after the colon."""
+        return self.reference.rpartition(":")[2]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The public trust anchors of an environment."""
+
+    ssh_user_ca: str
+    mirror_key: str
+    images: tuple[ImagePin, ...] = ()
+
+
+_PINS = TypeAdapter(tuple[ImagePin, ...])
+
+
+def trust_folder(fleet: Fleet) -> Path:
+    """Where the environment keeps its trust anchors: its own folder, or that of the inventories PROVINCE_TRUST names.
+
+    Another revision of this repository, checked out beside it, has no anchors of its own that Git would know.
+    """
+    root = Path(os.environ.get(TRUST_VARIABLE) or fleet.root)
+    return root / fleet.environment.id / "trust"
+
+
+def load_trust(fleet: Fleet) -> Trust:
+    """The environment's trust anchors.
+
+    Raises ProvinceError for an anchor that is missing, BadData for a list of images that is wrong.
+    """
+    folder = trust_folder(fleet)
+    return Trust(
+        ssh_user_ca=_anchor(folder / USER_CA),
+        mirror_key=_anchor(folder / MIRROR_KEY),
+        images=load_images(fleet),
+    )
+
+
+def load_images(fleet: Fleet) -> tuple[ImagePin, ...]:
+    """The images that the environment pins; none when it has no list. Raises BadData for a list that is wrong."""
+    path = trust_folder(fleet) / IMAGES
+    shown = "/".join(path.parts[-4:])
+    return _images(path, shown) if path.is_file() else ()
+
+
+def stand_in(fleet: Fleet) -> Trust:
+    """Anchors that no key belongs to, for looking at manifests of an environment that has none yet."""
+    cluster = next((site.cluster for site in fleet.sites.values() if site.cluster), None)
+    version = f"v{cluster.kubernetes}" if cluster else "v0"
+    names = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd", "coredns", "pause")
+    return Trust(
+        ssh_user_ca="ssh-ed25519 stand-in-for-the-authority-of-operators",
+        mirror_key="stand-in for the key of the mirror",
+        images=tuple(
+            ImagePin(name=name, reference=f"stand-in.invalid/{name}:{version}", sha256="0" * 64) for name in names
+        ),
+    )
+
+
+def _anchor(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise ProvinceError(
+            f"{path}: the environment has no such trust anchor",
+            hint="the lab makes its own (province lab up); production puts the public key there",
+            exit_code=ExitCode.BAD_DATA,
+        ) from None
+
+
+def _images(path: Path, shown: str) -> tuple[ImagePin, ...]:
+    try:
+        return _PINS.validate_python(read_yaml(path, shown))
+    except ValidationError as error:
+        raise BadData(
+            Finding(shown, ".".join(map(str, item["loc"])), str(item["input"])[:60], item["msg"], "correct this value")
+            for item in error.errors(include_url=False)
+        ) from None

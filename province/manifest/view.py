@@ -1,0 +1,158 @@
+"""A host's view of the model: flat variables for templates and for Ansible, the same names for every class."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host, Interface
+from province.fleet.province import NetworkPair
+from province.fleet.site import Duty
+from province.manifest.cluster import cluster_view, image_view
+from province.manifest.peers import EVERYBODY, Peers, prefixes
+from province.manifest.trust import Trust
+
+Router = tuple[IPv4Address, IPv6Address]
+Route = dict[str, str]
+
+
+def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str, object]:
+    """What the model says of a host: plain values, every key for every class of hosts."""
+    known = peers or Peers(fleet)
+    return {
+        **_identity(fleet, host),
+        **_network(fleet, host, known),
+        **_services(host, known),
+        **{f"platform_{key}": value for key, value in _platform(fleet).items()},
+        **cluster_view(fleet, host, known),
+        "administrators": [one.model_dump() for one in fleet.environment.administrators],
+    }
+
+
+def host_view(fleet: Fleet, host: Host, trust: Trust, peers: Peers | None = None) -> dict[str, object]:
+    """What templates see: the model's facts and the environment's trust anchors."""
+    known = peers or Peers(fleet)
+    return {
+        **host_facts(fleet, host, known),
+        **image_view(trust.images, f"{_mirror_base(known, host)}/images"),
+        "ssh_user_ca": trust.ssh_user_ca,
+        "mirror_key": trust.mirror_key,
+    }
+
+
+def facts_file(fleet: Fleet, host: Host) -> str:
+    """The file that declares a host: its commune's or its site's."""
+    origin = f"communes/{host.commune}" if host.commune else f"sites/{host.site}"
+    return fleet.origins.get(origin, origin)
+
+
+def _identity(fleet: Fleet, host: Host) -> dict[str, object]:
+    commune = fleet.communes[host.commune] if host.commune else None
+    site = fleet.sites[host.site] if host.site else None
+    body = fleet.province.bodies[host.body] if host.body else None
+    return {
+        "environment_id": fleet.environment.id,
+        "province_name_vi": fleet.province.name.vi,
+        "province_name_en": fleet.province.name.en,
+        "host_name": host.name,
+        "host_fqdn": host.fqdn,
+        "host_class": host.host_class,
+        "host_site": host.site or "",
+        "host_site_name": site.name.vi if site else "",
+        "host_commune": host.commune or "",
+        "host_commune_name": commune.name if commune else "",
+        "host_body": str(host.body or ""),
+        "host_body_name": body.name.vi if body else "",
+        "host_routing_domain": str(host.routing_domain or ""),
+        "host_duties": [str(duty) for duty in host.duties],
+        "host_wave": host.wave or 0,
+        "host_forwards": host.forwards,
+        "host_facts_file": facts_file(fleet, host),
+    }
+
+
+def _network(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
+    management = prefixes(peers.management.values())
+    ipv4, ipv6 = host.management.plain
+    return {
+        "management_ipv4": str(ipv4),
+        "management_ipv6": str(ipv6),
+        "management_prefixes_ipv4": list(management.ipv4),
+        "management_prefixes_ipv6": list(management.ipv6),
+        "interfaces": [_interface(fleet, host, one, peers) for one in host.interfaces],
+        "named_hosts": [_named(one) for one in peers.site_hosts if one.name != host.name] + [_named(host)],
+    }
+
+
+def _interface(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> dict[str, object]:
+    return {
+        "device": interface.device,
+        "network": interface.network,
+        "zone": interface.zone or "",
+        "ipv4": str(interface.address.ipv4),
+        "ipv6": str(interface.address.ipv6),
+        "mbps": interface.mbps or 0,
+        "management": interface.address == host.management,
+        "routes": _routes(fleet, host, interface, peers),
+    }
+
+
+def _routes(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> list[Route]:
+    """What lies behind an interface's router, both protocols.
+
+    Management traffic comes and goes through the management zone. The specialised network carries the sites and
+    the host's own routing domain (both domains for a host that belongs to no body); everything else leaves
+    through the Internet at a commune, through the first zone's router at a site.
+    """
+    if interface.zone == fleet.province.management_zone and host.site:
+        if interface.router:
+            return _default(interface.router)
+        router = interface.address.ipv4.network[1], interface.address.ipv6.network[1]
+        return _via([pair for site, pair in peers.management.items() if site != host.site], router)
+    if interface.router is None:
+        return []
+    if interface.device == fleet.province.edge_underlays[0]:
+        plan = fleet.province.addressing
+        domains = [host.routing_domain] if host.routing_domain else list(plan.bodies)
+        behind = [plan.bodies[domain] for domain in domains] + ([] if host.site else [plan.sites])
+        return _via(behind, interface.router)
+    return _default(interface.router) if interface.zone or not host.site else []
+
+
+def _via(networks: list[NetworkPair], router: Router) -> list[Route]:
+    """Routes to networks, IPv4 and IPv6, through the router that speaks the same."""
+    pairs = [(network, via) for pair in networks for network, via in zip((pair.ipv4, pair.ipv6), router, strict=True)]
+    return [{"to": str(network), "via": str(via)} for network, via in pairs]
+
+
+def _default(router: Router) -> list[Route]:
+    return _via([EVERYBODY], router)
+
+
+def _named(host: Host) -> dict[str, str]:
+    ipv4, ipv6 = host.interfaces[0].address.plain
+    return {"name": host.name, "fqdn": host.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
+
+
+def _services(host: Host, peers: Peers) -> dict[str, object]:
+    def offered(duty: Duty) -> list[dict[str, str]]:
+        return [_named(one) for one in peers.with_duty(duty, host) if one.name != host.name]
+
+    collectors = peers.with_duty(Duty.LOGS, host)
+    clients = peers.resolve(("sites", "nodes"), host)
+    return {
+        "time_servers": offered(Duty.TIME),
+        "time_client_prefixes": [*clients.ipv4, *clients.ipv6],
+        "log_server": _named(collectors[0]) if collectors else {},
+        "name_servers": offered(Duty.DNS),
+        "mirror_base": _mirror_base(peers, host),
+    }
+
+
+def _mirror_base(peers: Peers, host: Host) -> str:
+    return f"http://{peers.mirror(host).ipv4[0]}"
+
+
+def _platform(fleet: Fleet) -> dict[str, object]:
+    platform = fleet.environment.platform.model_dump()
+    return {**platform, "shared_sysctls": list(fleet.environment.platform.shared_sysctls)}

@@ -1,0 +1,164 @@
+"""Evidence: what was seen on a host, when, by whom, and what was expected; one JSON object per line.
+
+The first line of a file says what the run was, each further line is one check on one host, and the last line says
+that the run came to its end. Files are only ever appended to: a run that was killed leaves what it had seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from province.errors import ExitCode, ProvinceError
+from province.fleet.fact import Fact
+from province.verify.outcome import Outcome
+
+MODE = 0o640
+"""Evidence names weaknesses: its owner writes, its group reads, others see nothing."""
+
+
+class Run(Fact):
+    """The first line: who looked at what, and by which version of the model."""
+
+    kind: Literal["run"] = "run"
+    run: str
+    environment: str
+    started: datetime
+    commit: str
+    verifier: str
+    hosts: tuple[str, ...]
+
+
+class Record(Fact):
+    """One check on one host.
+
+    `subject` is the capability that the check belongs to (`ssh`, `firewall`); `controls` are numbers of the
+    controls. `boot` is the kernel's boot id and `manifest` the digest of what was last applied: they tell whether
+    the host was restarted or changed since. `message` is empty when the outcome is pass.
+    """
+
+    kind: Literal["check"] = "check"
+    run: str
+    time: datetime
+    host: str
+    commune: str | None = None
+    body: str | None = None
+    site: str | None = None
+    test: str
+    title: str = ""
+    subject: str
+    controls: tuple[int, ...] = ()
+    outcome: Outcome
+    message: str = ""
+    seconds: float = 0.0
+    boot: str | None = None
+    manifest: str | None = None
+    commit: str
+    verifier: str
+
+
+class End(Fact):
+    """The last line: the run was not cut short. `exit_code` is that of the test runner."""
+
+    kind: Literal["end"] = "end"
+    run: str
+    time: datetime
+    checks: int
+    exit_code: int
+
+
+_LINE: TypeAdapter[Run | Record | End] = TypeAdapter(Annotated[Run | Record | End, Field(discriminator="kind")])
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One file, read. `end` is None when the run was cut short."""
+
+    path: Path
+    run: Run
+    records: tuple[Record, ...]
+    end: End | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.end is not None
+
+
+class EvidenceFile:
+    """Appends to a new file; what `sync` was called for survives a power cut."""
+
+    def __init__(self, path: Path, run: Run) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        self._descriptor = os.open(path, flags, MODE)
+        self.checks = 0
+        self._append(run)
+        self.sync()
+
+    def add(self, record: Record) -> None:
+        """Append one check."""
+        self._append(record)
+        self.checks += 1
+
+    def sync(self) -> None:
+        """Wait until everything appended so far is on the disk."""
+        os.fsync(self._descriptor)
+
+    def close(self, end: End) -> None:
+        """Append the last line and close the file."""
+        self._append(end)
+        self.sync()
+        os.close(self._descriptor)
+
+    def _append(self, line: Fact) -> None:
+        os.write(self._descriptor, line.model_dump_json().encode() + b"\n")
+
+
+def file_name(started: datetime, run: str) -> str:
+    """The name of a run's file: sorts by time, in UTC."""
+    return f"{started:%Y%m%dT%H%M%SZ}-{run}.jsonl"
+
+
+def read_evidence(path: Path) -> Evidence:
+    """One file; a last line that was cut by a crash is left out, any other bad line is an error with its number."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    if lines and not text.endswith("\n"):
+        lines.pop()
+    parsed = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
+    if not parsed or not isinstance(parsed[0], Run):
+        raise _broken(path, 1, "does not begin with the description of a run")
+    records = tuple(line for line in parsed if isinstance(line, Record))
+    end = next((line for line in parsed if isinstance(line, End)), None)
+    return Evidence(path, parsed[0], records, end)
+
+
+def latest(evidence: Iterable[Evidence]) -> dict[str, dict[str, Record]]:
+    """The newest record of every check, by host and test."""
+    found: dict[str, dict[str, Record]] = {}
+    records = (record for one in evidence for record in one.records)
+    for record in sorted(records, key=lambda record: record.time):
+        found.setdefault(record.host, {})[record.test] = record
+    return found
+
+
+def _parse(path: Path, number: int, line: str) -> Run | Record | End:
+    try:
+        return _LINE.validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _broken(path, number, f"{where}: {first['msg']}") from None
+
+
+def _broken(path: Path, number: int, problem: str) -> ProvinceError:
+    hint = "evidence is never edited: leave this file out, or take it from the backup"
+    return ProvinceError(f"{path}:{number}: {problem}", hint=hint, exit_code=ExitCode.BAD_DATA)

@@ -1,0 +1,138 @@
+"""What must be true on a host, from the model and the host's manifest: values to compare with what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from ipaddress import IPv4Interface, IPv6Interface
+from typing import Any
+
+from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host
+from province.manifest.build import build
+from province.manifest.manifest import Listen, Manifest, Send
+from province.manifest.peers import Peers
+from province.manifest.trust import Trust, load_trust
+from province.manifest.view import host_facts
+from province.verify.facts import File, Route
+from province.verify.ruleset import covering
+
+DEFAULTS = {"0.0.0.0/0", "::/0"}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One host as it has to be."""
+
+    fleet: Fleet
+    host: Host
+    manifest: Manifest
+    trust: Trust
+    facts: dict[str, Any]
+    """What the model says of the host, by the names that templates use."""
+
+    @property
+    def addresses(self) -> dict[str, frozenset[IPv4Interface | IPv6Interface]]:
+        """Addresses by device."""
+        return {one.device: frozenset({one.address.ipv4, one.address.ipv6}) for one in self.host.interfaces}
+
+    @property
+    def routes(self) -> frozenset[Route]:
+        """Ways to other networks; those to the host's own networks follow from its addresses."""
+        return frozenset(
+            Route("default" if route["to"] in DEFAULTS else route["to"], route["via"], interface["device"])
+            for interface in self.facts["interfaces"]
+            for route in interface["routes"]
+        )
+
+    @property
+    def listening(self) -> frozenset[tuple[str, int, str]]:
+        """Protocol, port and process of every declared door."""
+        return frozenset((one.protocol, one.port, one.process) for one in self.manifest.listens)
+
+    @property
+    def ways_in(self) -> dict[tuple[str, int], frozenset[str]]:
+        """Who may come to which protocol and port."""
+        return _peers(self.manifest.listens)
+
+    @property
+    def ways_out(self) -> dict[tuple[str, int], frozenset[str]]:
+        """Whom the host may connect to at which protocol and port; a node of a cluster reaches its pods at all."""
+        pods = self.facts["cluster_pods_ipv4"]
+        return _peers(self.manifest.sends) | ({("", 0): frozenset({pods})} if pods else {})
+
+    @property
+    def log_host(self) -> str:
+        """The host that keeps this one's log."""
+        return str(self.facts["log_server"]["name"])
+
+    @property
+    def time_servers(self) -> frozenset[str]:
+        """Addresses that the clock is set by."""
+        return frozenset(server["ipv4"] for server in self.facts["time_servers"])
+
+    @property
+    def foreign_domains(self) -> frozenset[str]:
+        """The ranges of the routing domains that the host is no part of."""
+        bodies = self.fleet.province.addressing.bodies
+        foreign = [pair for domain, pair in bodies.items() if domain is not self.host.routing_domain]
+        return frozenset(str(network) for pair in foreign for network in (pair.ipv4, pair.ipv6))
+
+    @property
+    def files(self) -> dict[str, File]:
+        """Every managed file, by path."""
+        return {
+            path: File(one.owner, one.group, one.mode.lstrip("0"), sha256(one.content.encode()).hexdigest())
+            for path, one in self.manifest.files.items()
+        }
+
+    @property
+    def all_settings(self) -> dict[str, str]:
+        """Kernel settings by name, whoever decides them."""
+        return {**self.settings(live=True), **self.settings(live=False)}
+
+    def settings(self, *, live: bool) -> dict[str, str]:
+        """Kernel settings by name; a star is spelled out for the host's own devices."""
+        chosen = {name: one.value for name, one in self.manifest.sysctls.items() if one.live is live}
+        return {
+            name.replace("*", device): value
+            for name, value in chosen.items()
+            for device in (("all", "default", *self.addresses) if "*" in name else ("",))
+        }
+
+    @property
+    def administrators(self) -> frozenset[str]:
+        """The people with an account."""
+        return frozenset(one.name for one in self.fleet.environment.administrators)
+
+
+def _peers(ways: Iterable[Listen | Send]) -> dict[tuple[str, int], frozenset[str]]:
+    """The prefixes behind each protocol and port, none for anybody."""
+    found: dict[tuple[str, int], set[str]] = {}
+    for way in ways:
+        found.setdefault((way.protocol, way.port), set()).update(way.ipv4, way.ipv6)
+    return {key: frozenset() if prefixes & DEFAULTS else covering(prefixes) for key, prefixes in found.items()}
+
+
+class Expectations:
+    """The expectations of a whole fleet; who is who and the trust anchors are worked out once."""
+
+    def __init__(self, fleet: Fleet, trust: Trust) -> None:
+        self._fleet = fleet
+        self._trust = trust
+
+    @classmethod
+    def load(cls, fleet: Fleet) -> Expectations:
+        """Those of an environment whose trust anchors are in place (ProvinceError when one is missing)."""
+        return cls(fleet, load_trust(fleet))
+
+    @cached_property
+    def _peers(self) -> Peers:
+        return Peers(self._fleet)
+
+    def of(self, host: Host) -> Expected:
+        """What must be true on one host."""
+        manifest = build(self._fleet, host, self._trust)
+        return Expected(self._fleet, host, manifest, self._trust, host_facts(self._fleet, host, self._peers))

@@ -1,0 +1,162 @@
+"""The firewall that the kernel has loaded, read from `nft -j list ruleset`: policies, and who may come through.
+
+Objects are chosen by type, because their order and the text form differ between releases of nftables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Network,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+    summarize_address_range,
+)
+from typing import Any
+
+LOADED = "nft -j list ruleset"
+IN_FILE = "unshare --net sh -c 'nft -f /etc/nftables.conf && nft -j list ruleset'"
+"""The ruleset that the next boot will load, seen in a network namespace that is gone afterwards."""
+
+CONTROL_MESSAGES = {"icmp", "ipv6-icmp"}
+CHANGING = {"handle", "elem"}
+"""What differs between two loads of the same file: numbers of objects, and what dynamic sets have gathered."""
+
+
+@dataclass(frozen=True, order=True)
+class Opening:
+    """Something that a chain lets pass: to or from `peers` (empty: anybody), protocol and port (0: all of them)."""
+
+    protocol: str
+    port: int
+    peers: tuple[str, ...]
+
+
+def covering(prefixes: Iterable[str]) -> frozenset[str]:
+    """The smallest set of prefixes that covers the same addresses, whichever way they were cut before."""
+    networks = [ip_network(one) for one in prefixes]
+    ipv4 = collapse_addresses(one for one in networks if isinstance(one, IPv4Network))
+    ipv6 = collapse_addresses(one for one in networks if isinstance(one, IPv6Network))
+    return frozenset(str(one) for one in (*ipv4, *ipv6))
+
+
+class Ruleset:
+    """Everything that is loaded, of all tables."""
+
+    def __init__(self, text: str) -> None:
+        self._objects: list[dict[str, Any]] = json.loads(text)["nftables"]
+
+    def policies(self, hook: str) -> frozenset[str]:
+        """The policies of the filter chains at a hook; a packet passes only when every one of them lets it."""
+        return frozenset(chain["policy"] for chain in self._base_chains(hook))
+
+    def first_rule(self, hook: str, table: str) -> list[dict[str, Any]]:
+        """The expressions of the first rule that a packet meets in a table's chain at a hook."""
+        return next(self._rules(hook, table), [])
+
+    def rate_limits(self, hook: str, table: str) -> frozenset[str]:
+        """The sets in which a table's chain at a hook counts by source, to drop who is too fast."""
+        return frozenset(
+            one["set"]["set"]
+            for rule in self._rules(hook, table)
+            for one in rule
+            if "set" in one and any("limit" in statement for statement in one["set"].get("stmt", []))
+        )
+
+    def openings(self, hook: str, table: str) -> dict[tuple[str, int], frozenset[str]]:
+        """The peers of every protocol and port that a table's chain at a hook accepts new connections for.
+
+        Peers are the smallest set of prefixes, none for anybody.
+        Left out is what every host accepts: its own loopback, answers, and control messages (ICMP), which have
+        rules of their own. Anything else that is accepted without naming a port stands under port 0.
+        """
+        found: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+        for rule in self._rules(hook, table):
+            opening = _opening(rule)
+            if opening is not None:
+                found.setdefault((opening.protocol, opening.port), []).append(opening.peers)
+        return {key: frozenset() if () in peers else covering(sum(peers, ())) for key, peers in found.items()}
+
+    def table(self, name: str) -> list[str]:
+        """A table's objects in comparable form: without handles, counters and gathered elements."""
+        members = [
+            one
+            for one in self._objects
+            if any(value.get("table") == name for value in one.values()) or one.get("table", {}).get("name") == name
+        ]
+        return sorted(json.dumps(_stable(one), sort_keys=True) for one in members if "element" not in one)
+
+    def _base_chains(self, hook: str) -> Iterator[dict[str, Any]]:
+        for one in self._objects:
+            chain = one.get("chain", {})
+            if chain.get("hook") == hook and chain.get("type") == "filter":
+                yield chain
+
+    def _rules(self, hook: str, table: str) -> Iterator[list[dict[str, Any]]]:
+        chains = {chain["name"] for chain in self._base_chains(hook) if chain["table"] == table}
+        for one in self._objects:
+            rule = one.get("rule", {})
+            if rule.get("table") == table and rule.get("chain") in chains:
+                yield rule["expr"]
+
+
+def _opening(rule: list[dict[str, Any]]) -> Opening | None:
+    """What a rule lets pass; None for one that accepts nothing, or only what every host accepts."""
+    matches = {_key(one["match"]["left"]): one["match"]["right"] for one in rule if "match" in one}
+    lets_pass = any("accept" in one or "jump" in one or "goto" in one for one in rule)
+    mapped = [one["vmap"]["key"] for one in rule if "vmap" in one]
+    if mapped:
+        return None if mapped == [{"ct": {"key": "state"}}] else Opening("map", 0, ())
+    if not lets_pass or matches.get("iif", matches.get("oif")) == "lo" or _only_answers(matches):
+        return None
+    if set(_members(matches.get("l4proto", "any"))) <= CONTROL_MESSAGES:
+        return None
+    ports = [(key, right) for key, right in matches.items() if key.endswith(" dport")]
+    members = [one for key in ("saddr", "daddr") for one in _members(matches.get(key, []))]
+    peers = tuple(prefix for one in members for prefix in _prefixes(one))
+    if not ports:
+        return Opening("", 0, peers)
+    ((key, port),) = ports
+    return Opening(key.split()[0], int(port), peers)
+
+
+def _only_answers(matches: dict[str, Any]) -> bool:
+    return bool(matches.get("ct state")) and {"established", "related"} >= set(_members(matches["ct state"]))
+
+
+def _key(left: dict[str, Any]) -> str:
+    if "payload" in left:
+        payload = left["payload"]
+        address = payload["field"] in {"saddr", "daddr"}
+        return str(payload["field"] if address else f"{payload['protocol']} {payload['field']}")
+    if "meta" in left:
+        return str(left["meta"]["key"])
+    return f"ct {left['ct']['key']}" if "ct" in left else json.dumps(left, sort_keys=True)
+
+
+def _members(right: Any) -> list[Any]:
+    if isinstance(right, dict) and "set" in right:
+        return list(right["set"])
+    return right if isinstance(right, list) else [right]
+
+
+def _prefixes(value: Any) -> tuple[str, ...]:
+    """One address, prefix or range, as prefixes."""
+    if isinstance(value, str):
+        return (value,)
+    if "prefix" in value:
+        return (f"{value['prefix']['addr']}/{value['prefix']['len']}",)
+    first, last = (ip_address(one) for one in value["range"])
+    return tuple(str(network) for network in summarize_address_range(first, last))
+
+
+def _stable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: None if key == "counter" else _stable(inner) for key, inner in value.items() if key not in CHANGING
+        }
+    return [_stable(one) for one in value] if isinstance(value, list) else value

@@ -1,0 +1,109 @@
+"""How a check reaches its host: OpenSSH with one shared connection, a limit on time, and a word for silence.
+
+testinfra's own ssh backend names no ControlPath and drops `--ssh-extra-args` (release 10.2.2), so each command
+would open a connection of its own; it has no limit on time either, and an unreachable host is a RuntimeError like
+any other. All modules of testinfra reach a host through `run` alone, so this class is the whole difference. A
+backend that asks everything in one round trip takes its place under the same name.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from testinfra import get_host
+from testinfra.backend import BACKENDS
+from testinfra.backend.base import BaseBackend
+from testinfra.host import Host
+
+SCHEME = "openssh"
+SSH_FAILED = 255
+"""What ssh returns when it, not the command, failed (ssh(1), EXIT STATUS)."""
+
+COMMAND_SECONDS = 60.0
+"""No single probe may hold up a run longer than this."""
+
+
+class Unreachable(Exception):
+    """Nobody answered at a host's address; what is true there is not known."""
+
+    def __init__(self, host: str, why: str) -> None:
+        super().__init__(why)
+        self.host = host
+
+
+class OpenSsh(BaseBackend):  # type: ignore[misc]  # testinfra has no types
+    """Runs a command through the ssh client and the environment's ssh_config."""
+
+    NAME = SCHEME
+
+    def __init__(self, hostspec: str, ssh_config: str, **kwargs: Any) -> None:
+        super().__init__(hostspec, **kwargs)
+        self._words = ssh_words(Path(ssh_config), hostspec)
+
+    def get_encoding(self) -> str:
+        """UTF-8: our hosts have no other locale, and asking would cost a command."""
+        return "utf-8"
+
+    def run(self, command: str, *args: str, **_: Any) -> Any:
+        """The command's result; Unreachable when the connection and not the command failed."""
+        asked = self.get_command(command, *args)
+        done = self._exchange(asked)
+        if done.returncode == SSH_FAILED and self._exchange("true").returncode == SSH_FAILED:
+            raise Unreachable(self.hostname, last_words(done.stderr))
+        return self.result(done.returncode, asked.encode(), done.stdout, done.stderr)
+
+    def get_sudo_command(self, command: str, sudo_user: str | None) -> str:
+        """As root, but never with a question for a password that nobody would answer."""
+        user = f"-u {shlex.quote(sudo_user)} " if sudo_user else ""
+        return f"sudo -n {user}/bin/sh -c {shlex.quote(command)}"
+
+    def _exchange(self, command: str) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(
+                [*self._words, command],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            why = f"no answer within {COMMAND_SECONDS:g} s to: {command[:80]}"
+            raise Unreachable(self.hostname, why) from None
+
+
+BACKENDS[SCHEME] = f"{__name__}.{OpenSsh.__name__}"
+
+
+def connect(name: str, ssh_config: Path) -> Host:
+    """The testinfra host for one of ours; facts are read as root. Nothing is sent yet."""
+    return get_host(f"{SCHEME}://{name}", ssh_config=str(ssh_config), sudo=True)
+
+
+def offered_banner(name: str, ssh_config: Path) -> str:
+    """What the host says to whoever connects, before anybody is let in (RFC 4252, 5.4), on a connection of its own."""
+    words = ssh_words(ssh_config, name)
+    own = ["-o", "ControlPath=none", "-o", "LogLevel=INFO"]
+    done = subprocess.run(
+        [*words[:-1], *own, name, "true"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    if done.returncode == SSH_FAILED:
+        raise Unreachable(name, last_words(done.stderr))
+    return done.stderr.decode()
+
+
+def ssh_words(ssh_config: Path, name: str) -> list[str]:
+    """The ssh client's command line up to the command: keys and addresses are the configuration's business."""
+    return ["ssh", "-F", str(ssh_config), "-o", "BatchMode=yes", name]
+
+
+def last_words(stderr: bytes) -> str:
+    """The last line that ssh said, which is the one with the reason."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "ssh gave no reason"

@@ -1,0 +1,76 @@
+"""Whatever points at the wrong cluster is refused before anything is changed, in one clear error."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.cluster_access import kubeconfig_path
+from province.fleet.descriptor import descriptor_path, shown
+from province.fleet.load import inventories_root, load_fleet
+from province.fleet.site import Site
+
+from .conftest import CHECKOUT, LiveStack
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, stack: LiveStack) -> Path:
+    """A folder with facts, descriptors and kubeconfigs like those of the lab, for a test to spoil."""
+    shutil.copytree(inventories_root(), tmp_path / "inventories")
+    private = kubeconfig_path(stack.fleet, stack.site).parent
+    shutil.copytree(private, tmp_path / private.relative_to(stack.fleet.root.parent))
+    return tmp_path
+
+
+def other_site(stack: LiveStack) -> Site:
+    return next(site for site in stack.fleet.data_centres if site.id != stack.site.id)
+
+
+def refused(stack: LiveStack, checkout: Path, *texts: str) -> None:
+    """`up` with the spoilt facts ends in one error with these texts, and the stack is as it was."""
+    done = stack.pulumi("up", "--yes", "--skip-preview", PROVINCE_INVENTORIES=str(checkout / "inventories"))
+    assert done.returncode != 0, done.stdout
+    assert all(text in done.stdout for text in texts), done.stdout
+    assert "Traceback" not in done.stdout
+    after = stack.pulumi("preview", "--expect-no-changes")
+    assert after.returncode == 0, after.stdout
+
+
+def test_the_descriptor_of_the_other_site_is_refused(stack: LiveStack, checkout: Path) -> None:
+    other = other_site(stack)
+    mine = descriptor_path(checkout / "inventories", stack.fleet.environment.id, stack.site.id)
+    shutil.copyfile(mine.with_name(f"{other.id}.yml"), mine)
+    refused(stack, checkout, f"{shown(mine)} does not describe the cluster of {stack.site.id}", f"site: is {other.id}")
+
+
+def test_access_to_the_other_sites_cluster_is_refused(stack: LiveStack, checkout: Path) -> None:
+    copied = load_fleet(stack.fleet.environment.id, checkout / "inventories")
+    mine = kubeconfig_path(copied, stack.site)
+    shutil.copyfile(kubeconfig_path(copied, other_site(stack)), mine)
+    refused(stack, checkout, "kube_system_uid: is ", "the cluster that answers has ", "ca_sha256: is ")
+
+
+def test_without_a_descriptor_nothing_is_applied(stack: LiveStack, checkout: Path) -> None:
+    mine = descriptor_path(checkout / "inventories", stack.fleet.environment.id, stack.site.id)
+    mine.unlink()
+    refused(stack, checkout, f"{shown(mine)}: the cluster has no descriptor")
+
+
+def test_a_stack_that_does_not_exist_is_one_error_with_the_nearest_name(stack: LiveStack, tmp_path: Path) -> None:
+    wrong = replace(
+        stack, layer=f"{stack.layer[:-1]}z", settings={**stack.settings, "PULUMI_BACKEND_URL": tmp_path.as_uri()}
+    )
+    try:
+        assert wrong.pulumi("stack", "init").returncode == 0
+        done = wrong.pulumi("preview")
+        assert done.returncode != 0
+        assert f"stack '{wrong.name}': no such stack" in done.stdout
+        assert f'did you mean "{stack.name}"?' in done.stdout
+        assert "Traceback" not in done.stdout
+    finally:
+        (CHECKOUT / "infra" / "stacks" / f"Pulumi.{wrong.name}.yaml").unlink(missing_ok=True)

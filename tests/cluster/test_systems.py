@@ -1,0 +1,100 @@
+"""The clusters hold what the model declares, a pod answers in them, and changes by hand are found and mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from infra.marks import vocabulary
+from infra.policy.rules import violations
+from infra.programs.systems import delivered
+from province.ops import stacks
+from province.toolchain import pins
+
+from .conftest import LiveStack
+
+pytestmark = pytest.mark.lab
+
+KINDS = ("Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "Deployment", "Service")
+REPAIR = ("up", "--yes", "--skip-preview", *stacks.REFRESHED)
+FIND = ("refresh", "--preview-only", "--run-program", "--expect-no-changes", "--diff")
+
+
+def of_kubernetes(namespace: str | None) -> bool:
+    """Whether a namespace belongs to the cluster itself."""
+    return namespace == "default" or str(namespace).startswith("kube-")
+
+
+def missing(declared: Any, live: Any, path: str) -> list[str]:
+    """Where something that is declared is not so in the cluster; what the cluster adds is its own business."""
+    if isinstance(declared, Mapping):
+        if not isinstance(live, Mapping):
+            return [f"{path}: {live!r}"]
+        return [text for key, value in declared.items() for text in missing(value, live.get(key), f"{path}.{key}")]
+    if isinstance(declared, Sequence) and not isinstance(declared, str):
+        if not isinstance(live, Sequence) or len(live) != len(declared):
+            return [f"{path}: {live!r}"]
+        return [
+            text for n, (a, b) in enumerate(zip(declared, live, strict=True)) for text in missing(a, b, f"{path}.{n}")
+        ]
+    return [] if declared == live else [f"{path}: {live!r} instead of {declared!r}"]
+
+
+@pytest.mark.proves("systems")
+def test_the_cluster_holds_every_system_as_declared_and_no_other(stack: LiveStack) -> None:
+    live = {(one.kind, one.namespace, one.name): one for kind in KINDS for one in stack.live(kind)}
+    differences = []
+    for one in stack.declared:
+        found = live.get((one.kind, one.namespace, one.name))
+        differences += missing(one.body, found.body if found else None, str(one))
+    assert differences == []
+    rooms = {one.name for one in stack.live("Namespace") if not of_kubernetes(one.name)}
+    assert rooms == {system.id for system in stack.fleet.systems_at(stack.site)}
+
+
+def test_what_runs_in_the_cluster_breaks_no_rule(stack: LiveStack) -> None:
+    objects = [one for kind in (*KINDS, "Pod") for one in stack.live(kind) if not of_kubernetes(one.namespace)]
+    assert [str(one) for one in violations(objects, vocabulary(stack.fleet))] == []
+
+
+def test_a_quota_is_counted(stack: LiveStack) -> None:
+    for quota in stack.live("ResourceQuota"):
+        assert quota.body["status"]["hard"] == quota.spec["hard"], str(quota)
+
+
+def test_a_pod_answers_through_its_service_with_who_it_is(stack: LiveStack) -> None:
+    proofs = [(system, name) for system in stack.fleet.systems_at(stack.site) for name in delivered(system)]
+    assert proofs
+    for system, name in proofs:
+        answer = json.loads(
+            stack.kubectl("get", "--raw", f"/api/v1/namespaces/{system.id}/services/{name}:http/proxy/")
+        )
+        assert answer["system"] == system.id
+        assert answer["site"] == stack.site.id
+        assert answer["pod"].startswith(f"{name}-")
+        assert answer["version"] == pins.load().artefact(str(system.components[name].image)).version
+
+
+def test_a_second_up_changes_nothing(stack: LiveStack) -> None:
+    done = stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(stacks.counts(done.stdout)) == {"unchanged"}
+
+
+def test_a_change_by_hand_is_found_with_its_field_and_repaired(stack: LiveStack) -> None:
+    system = stack.fleet.systems_at(stack.site)[0]
+    key = vocabulary(stack.fleet).key("tier")
+    stack.kubectl("label", "namespace", system.id, f"{key}=by-hand", "--overwrite")
+    try:
+        found = stack.pulumi(*FIND)
+        assert found.returncode != 0
+        assert f'{key}: "{system.tier}" => "by-hand"' in found.stdout
+    finally:
+        repaired = stack.pulumi(*REPAIR)
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    labels = json.loads(stack.kubectl("get", "namespace", system.id, "-o", "json"))["metadata"]["labels"]
+    assert labels[key] == system.tier
+    assert stack.pulumi(*FIND).returncode == 0

@@ -1,0 +1,83 @@
+"""The firewall that the kernel has loaded, compared with what the host's capabilities declare."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host as Connection
+
+from province.verify import control, ruleset
+from province.verify.expectations import Expected
+from province.verify.ruleset import Ruleset
+
+OURS = "province"
+OTHER_TOOLS = ("ufw", "firewalld", "netfilter-persistent", "iptables")
+
+
+@control(1)
+def test_no_other_firewall_tool_is_active(host: Connection) -> None:
+    """Two tools undo each other's rules (TCVN 14423:2026, 5.13.2.2)."""
+    states = host.run("systemctl is-active " + " ".join(OTHER_TOOLS)).stdout.split()
+    assert states == ["inactive"] * len(OTHER_TOOLS)
+
+
+@control(2)
+def test_nftables_is_there_after_the_next_start(units: dict[str, dict[str, str]]) -> None:
+    """Rules that are only loaded now protect only until the power fails (TCVN 14423:2026, 5.13.2.2)."""
+    assert units["nftables.service"]["UnitFileState"] == "enabled"
+    assert units["nftables.service"]["ActiveState"] == "active"
+
+
+@control(3)
+@pytest.mark.proves(78)
+@pytest.mark.parametrize("hook", ["input", "forward"])
+def test_what_nobody_declared_is_dropped(firewall: Ruleset, hook: str) -> None:
+    """Refuse by default, allow by declaration (TCVN 14423:2026, 5.12.2.4d)."""
+    assert "drop" in firewall.policies(hook)
+
+
+@control(4)
+def test_loopback_is_a_device_and_not_an_address(firewall: Ruleset) -> None:
+    """Traffic of the host to itself passes by its device; a forged loopback address does not."""
+    matches = [one["match"] for one in firewall.first_rule("input", OURS) if "match" in one]
+    assert [(one["left"], one["right"]) for one in matches] == [({"meta": {"key": "iif"}}, "lo")]
+
+
+@control(5)
+def test_the_next_start_loads_the_same_rules(firewall: Ruleset, host: Connection) -> None:
+    """What is loaded is what the file says, object by object (TCVN 14423:2026, 5.13.2.2)."""
+    in_file = Ruleset(host.check_output(ruleset.IN_FILE))
+    assert firewall.table(OURS) == in_file.table(OURS)
+
+
+@control(6)
+@pytest.mark.proves(78)
+def test_the_host_connects_to_declared_places_only(firewall: Ruleset, expected: Expected) -> None:
+    """A program that was smuggled in cannot call home (TCVN 14423:2026, 5.12.2.4d)."""
+    assert "drop" in firewall.policies("output")
+    assert firewall.openings("output", OURS) == expected.ways_out
+
+
+@control(7)
+@pytest.mark.proves(78)
+def test_open_ports_are_the_declared_ones_for_the_declared_peers(firewall: Ruleset, expected: Expected) -> None:
+    """Each door has a name in the model and a list of who may come (TCVN 14423:2026, 5.5.2.1c)."""
+    assert firewall.openings("input", OURS) == expected.ways_in
+
+
+@control(18)
+def test_ssh_answers_the_management_zones_only(firewall: Ruleset, expected: Expected) -> None:
+    """Administration is a zone of its own (TCVN 14423:2026, 5.12.2.5)."""
+    zones = {*expected.facts["management_prefixes_ipv4"], *expected.facts["management_prefixes_ipv6"]}
+    assert firewall.openings("input", OURS)["tcp", 22] == zones
+
+
+@control(19)
+def test_who_connects_too_fast_is_dropped(firewall: Ruleset) -> None:
+    """One source cannot occupy the host, in either protocol (TCVN 14423:2026, 5.12.2.4e)."""
+    assert len(firewall.rate_limits("input", OURS)) == 2
+
+
+@pytest.mark.hosts("edge", "services", "storage", "bastion")
+def test_nothing_passes_through_a_host_that_is_no_router(firewall: Ruleset) -> None:
+    """A host with many zones must not become a bridge between them."""
+    assert firewall.openings("forward", OURS) == {}

@@ -1,0 +1,45 @@
+"""What happens on a host is known at its log host, and kept on the host, too."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import pytest
+from testinfra.host import Host as Connection
+
+from province.fleet.hosts import Host
+from province.verify import control
+from province.verify.expectations import Expected
+
+KEPT = "/var/log/hosts/%s/messages.log"
+ARRIVES = "timeout 20 bash -c 'grep -q -m 1 %s < <(tail --pid=$$ -n 2000 -F %s 2>/dev/null)'"
+"""Waits at the log host until a line with this word is there, no longer than 20 seconds."""
+
+
+@pytest.mark.proves(96)
+def test_a_line_reaches_the_log_host(
+    host: Connection, node: Host, expected: Expected, connect_to: Callable[[str], Connection]
+) -> None:
+    """An intruder who wipes a host's log does not wipe ours."""
+    word = f"proof-{secrets.token_hex(8)}"
+    host.check_output("logger --tag verification %s", word)
+    arrived = connect_to(expected.log_host).run(ARRIVES % (word, KEPT % node.name))
+    assert arrived.rc == 0, f"{word} did not reach {expected.log_host} within 20 s"
+
+
+@control(67)
+def test_the_journal_survives_a_restart_and_is_compressed(host: Connection) -> None:
+    """Merged settings of all files, and a journal that is really on the disk (TCVN 14423:2026, 5.8.2.1a)."""
+    lines = host.check_output("systemd-analyze cat-config systemd/journald.conf").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    assert (settings["Storage"], settings["Compress"]) == ("persistent", "yes")
+    assert host.check_output("find /var/log/journal -name system.journal") != ""
+
+
+@control(68)
+def test_logs_are_not_for_everybody(host: Connection) -> None:
+    """What users and administrators did is nobody else's to read or write (TCVN 14423:2026, 5.8.2.1a)."""
+    modes = host.check_output("stat --printf '%a\\n' /var/log/syslog /var/log/auth.log").split()
+    assert set(modes) == {"640"}
+    assert host.check_output("find /var/log -xdev -type f -perm /o+w") == ""

@@ -1,0 +1,116 @@
+"""Who may enter over SSH, and how: the settings that sshd runs with."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host as Connection
+
+from province.verify import control
+from province.verify.expectations import Expected
+from province.verify.facts import SshdConfig
+
+KEY_EXCHANGES = {
+    "mlkem768x25519-sha256",
+    "sntrup761x25519-sha512",
+    "sntrup761x25519-sha512@openssh.com",
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+}
+CIPHERS = {"chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com"}
+MACS = {"hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com"}
+
+
+@control(25)
+def test_root_cannot_log_in_over_ssh(sshd: SshdConfig) -> None:
+    """Administrators act under their own name (TCVN 14423:2026, 5.6.2.3)."""
+    assert sshd["permitrootlogin"] == "no"
+
+
+@control(26)
+def test_empty_passwords_are_refused(sshd: SshdConfig) -> None:
+    """An account without a password is not an open door (TCVN 14423:2026, 5.6.2.2)."""
+    assert sshd["permitemptypasswords"] == "no"
+
+
+@control(27)
+def test_few_tries_and_little_time(sshd: SshdConfig) -> None:
+    """At most 4 tries in 60 seconds (TCVN 14423:2026, 5.5.2.2a)."""
+    assert int(sshd["maxauthtries"]) <= 4
+    assert 0 < int(sshd["logingracetime"]) <= 60
+
+
+@control(28)
+def test_idle_sessions_end_within_five_minutes(sshd: SshdConfig) -> None:
+    """A desk that was left is not an open session (TCVN 14423:2026, 5.12.2.4c)."""
+    assert 0 < int(sshd["clientaliveinterval"]) * int(sshd["clientalivecountmax"]) <= 300
+
+
+@control(29)
+def test_only_strong_key_exchanges(sshd: SshdConfig) -> None:
+    """No finite-field and no SHA-1 exchange; the first choice resists quantum computers."""
+    assert sshd.words("kexalgorithms") <= KEY_EXCHANGES
+    assert "mlkem768x25519-sha256" in sshd.words("kexalgorithms")
+
+
+@control(29)
+def test_only_strong_ciphers_and_macs(sshd: SshdConfig) -> None:
+    """Authenticated encryption only (TCVN 14423:2026, 5.12.2.4a)."""
+    assert sshd.words("ciphers") <= CIPHERS
+    assert sshd.words("macs") <= MACS
+
+
+@control(30)
+def test_other_hosts_are_not_trusted(sshd: SshdConfig) -> None:
+    """A host does not let in who came from another host (TCVN 14423:2026, 5.5.2.1b)."""
+    assert (sshd["hostbasedauthentication"], sshd["ignorerhosts"]) == ("no", "yes")
+
+
+@control(31)
+@pytest.mark.hosts("edge", "gateway", "services", "control-plane", "worker", "storage", "ingress")
+def test_nothing_is_forwarded_except_on_the_bastion(sshd: SshdConfig) -> None:
+    """SSH is no way around the firewall (TCVN 14423:2026, 5.6.2.4)."""
+    wanted = ("allowtcpforwarding", "allowagentforwarding", "x11forwarding", "permittunnel")
+    assert {name: sshd[name] for name in wanted} == dict.fromkeys(wanted, "no")
+
+
+def test_certificates_open_the_door_and_nothing_else(sshd: SshdConfig) -> None:
+    """One key that was copied somewhere must not stay a way in."""
+    assert sshd["authenticationmethods"] == "publickey"
+    assert sshd["authorizedkeysfile"] == "none"
+    assert (sshd["passwordauthentication"], sshd["kbdinteractiveauthentication"]) == ("no", "no")
+
+
+def test_the_declared_authority_vouches_for_administrators(
+    sshd: SshdConfig, host: Connection, expected: Expected
+) -> None:
+    """The public key that sshd trusts is the one in the environment's trust anchors."""
+    lines = host.check_output("cat %s", sshd["trustedusercakeys"]).splitlines()
+    keys = {line for line in lines if line and not line.startswith("#")}
+    assert keys == {expected.trust.ssh_user_ca}
+
+
+def test_only_declared_administrators_may_enter(sshd: SshdConfig, expected: Expected) -> None:
+    """Who is not in the model has no business on the host."""
+    assert set(sshd["allowusers"].split()) == expected.administrators
+
+
+@control(33)
+def test_keys_and_settings_belong_to_root(sshd: SshdConfig, host: Connection) -> None:
+    """Nobody else reads the host's key or writes what sshd does (TCVN 14423:2026, 5.5.2.1b)."""
+    paths = ["/etc/ssh/sshd_config", *sshd["hostkey"].splitlines()]
+    seen = host.check_output("stat --printf '%%U:%%G %%a\\n' -- " + " ".join(["%s"] * len(paths)), *paths)
+    assert set(seen.splitlines()) == {"root:root 600"}
+
+
+@control(19)
+def test_unfinished_logins_are_limited(sshd: SshdConfig) -> None:
+    """A flood of connections is dropped early and cannot use up the host (TCVN 14423:2026, 5.12.2.4e)."""
+    start, share, full = (int(number) for number in sshd["maxstartups"].split(":"))
+    assert (start <= 20, share >= 30, full <= 60) == (True, True, True)
+
+
+@control(32)
+def test_the_legal_notice_comes_before_the_login(ssh_banner: str, expected: Expected) -> None:
+    """Who connects is told whose system it is, in both languages (TCVN 14423:2026, 5.5.2.1a)."""
+    notice = expected.manifest.files["/etc/issue.net"].content.split()
+    assert " ".join(notice) in " ".join(ssh_banner.split())

@@ -1,0 +1,47 @@
+"""One clock for the province."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host as Connection
+
+from province.verify import control, facts
+from province.verify.expectations import Expected
+
+OTHER_DAEMONS = {"ntp", "ntpsec", "openntpd", "systemd-timesyncd"}
+OFFSET_SECONDS = 0.1
+UNSYNCHRONISED = 16
+"""Stratum of a clock that follows nobody (RFC 5905)."""
+
+
+@control(61)
+def test_one_clock_daemon(packages: frozenset[str], units: dict[str, dict[str, str]]) -> None:
+    """Two daemons pull the clock in two directions (TCVN 14423:2026, 5.8.2.1a)."""
+    assert packages & OTHER_DAEMONS == set()
+    assert units["chrony.service"]["ActiveState"] == "active"
+
+
+@control(61)
+def test_the_clock_follows_the_declared_servers_only(host: Connection, expected: Expected) -> None:
+    """Time from an unknown server makes every log worthless as evidence."""
+    sources = facts.parse_time_sources(host.check_output(facts.TIME_SOURCES))
+    assert {one.address for one in sources} == expected.time_servers
+
+
+@control(61)
+@pytest.mark.proves(96)
+@pytest.mark.hosts("edge", "gateway", "bastion", "control-plane", "worker", "storage", "ingress")
+def test_a_server_of_the_province_answers(host: Connection) -> None:
+    """Over the lines to the communes as well as inside a site."""
+    sources = facts.parse_time_sources(host.check_output(facts.TIME_SOURCES))
+    assert [one.address for one in sources if one.selected and one.reachable] != []
+
+
+@control(61)
+def test_the_clock_is_in_step(host: Connection) -> None:
+    """Less than a tenth of a second off; field order of chronyc(1), `tracking`."""
+    fields = host.check_output(facts.TIME_TRACKING).split(",")
+    stratum, offset, leap = int(fields[2]), float(fields[4]), fields[13]
+    assert 0 < stratum < UNSYNCHRONISED
+    assert abs(offset) < OFFSET_SECONDS
+    assert leap == "Normal"
