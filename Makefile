@@ -28,6 +28,7 @@ test: setup ## everything that CI runs: lint, types, every test, the real lab (r
 	@tools/need-root "make test"
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory lab
+	@tools/browser
 	@$(PROVINCE) lab run -- .venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
 
 check: setup lint ## lint, types and every offline test; needs neither root nor network

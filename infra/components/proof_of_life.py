@@ -11,6 +11,7 @@ from infra.cluster import Cluster
 from infra.components.system_namespace import SystemNamespace
 from infra.marks import COMPONENT, PART_OF, marks_of
 from infra.objects import Kind, Objects
+from infra.quantity import cpu, memory
 from province.fleet.fleet import Fleet
 from province.fleet.site import HostRole
 from province.fleet.system import Component, System
@@ -135,9 +136,9 @@ def _resources(component: Component) -> dict[str, Any]:
     """What the model says; what it leaves open is filled in by the room's limits."""
     said = {}
     if component.cpu_millicores:
-        said["cpu"] = f"{component.cpu_millicores}m"
+        said["cpu"] = cpu(component.cpu_millicores)
     if component.memory_mib:
-        said["memory"] = f"{component.memory_mib}Mi"
+        said["memory"] = memory(component.memory_mib)
     return {"requests": said, "limits": said} if said else {}
 
 

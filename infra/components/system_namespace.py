@@ -7,6 +7,7 @@ import pulumi
 from infra.cluster import Cluster
 from infra.marks import marks_of
 from infra.objects import Kind, Objects
+from infra.quantity import KIBI, MILLI, cpu, memory
 from province.fleet.fleet import Fleet
 from province.fleet.system import ContainerLimits, Quota, System
 
@@ -54,11 +55,11 @@ def _quota(quota: Quota) -> dict[str, object]:
     return {
         "spec": {
             "hard": {
-                "requests.cpu": str(quota.cpu_cores),
-                "limits.cpu": str(quota.cpu_cores),
-                "requests.memory": f"{quota.memory_gib}Gi",
-                "limits.memory": f"{quota.memory_gib}Gi",
-                "requests.storage": f"{quota.storage_gib}Gi",
+                "requests.cpu": cpu(quota.cpu_cores * MILLI),
+                "limits.cpu": cpu(quota.cpu_cores * MILLI),
+                "requests.memory": memory(quota.memory_gib * KIBI),
+                "limits.memory": memory(quota.memory_gib * KIBI),
+                "requests.storage": memory(quota.storage_gib * KIBI),
                 "pods": str(quota.pods),
             }
         }
@@ -66,11 +67,8 @@ def _quota(quota: Quota) -> dict[str, object]:
 
 
 def _limits(containers: ContainerLimits) -> dict[str, object]:
-    usual = {
-        "cpu": f"{containers.default_cpu_millicores}m",
-        "memory": f"{containers.default_memory_mib}Mi",
-    }
-    most = {"cpu": f"{containers.max_cpu_millicores}m", "memory": f"{containers.max_memory_mib}Mi"}
+    usual = {"cpu": cpu(containers.default_cpu_millicores), "memory": memory(containers.default_memory_mib)}
+    most = {"cpu": cpu(containers.max_cpu_millicores), "memory": memory(containers.max_memory_mib)}
     return {"spec": {"limits": [{"type": "Container", "default": usual, "defaultRequest": usual, "max": most}]}}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ def verify(
 ) -> None:
     """Run the host tests against every selected host and record evidence."""
     work = Workplace.of(load_fleet(environment))
-    result = run_verification(environment, select or (), enter=work.words([]))
+    result = run_verification(environment, select or (), enter=work.words([]), output=sys.stderr if as_json else None)
     if as_json:
         print_json(
             {

@@ -24,7 +24,10 @@ MODE = 0o640
 
 
 class Run(Fact):
-    """The first line: who looked at what, and by which version of the model."""
+    """The first line: who looked at what, and by which version of the model.
+
+    `whole` says that every check that exists for these hosts was meant to run, not a part chosen by name.
+    """
 
     kind: Literal["run"] = "run"
     run: str
@@ -33,6 +36,7 @@ class Run(Fact):
     commit: str
     verifier: str
     hosts: tuple[str, ...]
+    whole: bool = True
 
 
 class Record(Fact):
@@ -142,12 +146,18 @@ def read_evidence(path: Path) -> Evidence:
 
 
 def latest(evidence: Iterable[Evidence]) -> dict[str, dict[str, Record]]:
-    """The newest record of every check, by host and test."""
+    """What counts today: the newest record of every check, by host and test.
+
+    A host's last whole run that came to its end replaces everything before it, so that a check that was renamed or
+    given up does not linger; runs after it add to it.
+    """
     found: dict[str, dict[str, Record]] = {}
-    records = (record for one in evidence for record in one.records)
-    for record in sorted(records, key=lambda record: record.time):
-        found.setdefault(record.host, {})[record.test] = record
-    return found
+    for one in sorted(evidence, key=lambda one: one.run.started):
+        if one.run.whole and one.complete:
+            found.update({host: {} for host in one.run.hosts})
+        for record in one.records:
+            found.setdefault(record.host, {})[record.test] = record
+    return {host: records for host, records in found.items() if records}
 
 
 def _parse(path: Path, number: int, line: str) -> Run | Record | End:

@@ -149,6 +149,16 @@ def parse_accounts(text: str) -> dict[str, Account]:
     return accounts
 
 
+def parse_sudo_defaults(text: str) -> dict[str, str]:
+    """The settings in the output of `sudo -l`: `yes` or `no` for switches; a later one replaces an earlier one."""
+    listed = text.partition("entries for")[2].partition("\n")[2].partition("\n\n")[0]
+    settings: dict[str, str] = {}
+    for word in re.split(r",\s+", listed.strip()):
+        name, given, value = word.partition("=")
+        settings[name.lstrip("!")] = value if given else ("no" if name.startswith("!") else "yes")
+    return settings
+
+
 def parse_packages(text: str) -> frozenset[str]:
     """Names of the packages that are completely installed."""
     return frozenset(line.split()[1] for line in text.splitlines() if line.startswith("ii"))

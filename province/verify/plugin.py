@@ -13,22 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testinfra.host import Host as Connection
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
-from province.verify.expectations import Expectations, Expected
 from province.verify.marks import declared_words, fits
 from province.verify.outcome import Outcome
 from province.verify.selection import by_class, select_hosts
-from province.verify.session import Check, Verification
-from province.verify.transport import Unreachable, connect, offered_banner
+from province.verify.session import VERIFICATION, Check, Verification
+from province.verify.transport import Unreachable
+
+pytest_plugins = ["province.verify.fixtures"]
 
 OWN_CODES = 10
 """Added to our exit codes to keep clear of pytest's."""
 
-VERIFICATION = pytest.StashKey[Verification]()
 PENDING = pytest.StashKey[tuple[Outcome, str, float]]()
 LOCAL = (
     "the fixture `host` is testinfra's own, which is this machine and not a host of the fleet: "
@@ -119,9 +118,13 @@ def _controls(item: pytest.Item) -> tuple[int, ...]:
 
 def _host_of(item: pytest.Item) -> Host | None:
     """The host that a test is about; None for a test that is about no host."""
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("node") if callspec else None
+    found = _parameters(item).get("node")
     return found if isinstance(found, Host) else None
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec else {}
 
 
 @pytest.hookimpl(trylast=True)
@@ -138,61 +141,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def place(item: pytest.Item) -> tuple[int, str, int]:
         host = _host_of(item)
-        return (rank[host.name] if host else -1, item.location[0], item.location[1] or 0)
+        return (rank[host.name], item.location[0], item.location[1] or 0) if host else (-1, "", 0)
 
     items[:] = sorted((item for item in items if item not in empty), key=place)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Ask every host that has checks whether it is there, before the first check."""
-    hosts = {host.name for host in map(_host_of, session.items) if host}
-    if hosts and not session.config.option.collectonly:
-        session.config.stash[VERIFICATION].begin(hosts)
-
-
-@pytest.fixture(scope="session")
-def node(request: pytest.FixtureRequest) -> Host:
-    """The host as the model describes it."""
-    found: Host = request.param
-    return found
-
-
-@pytest.fixture(scope="session")
-def connect_to(request: pytest.FixtureRequest) -> Any:
-    """A function that gives the connection to any host of the environment by its name."""
-    run = request.config.stash[VERIFICATION]
-    return lambda name: connect(name, run.ssh_config)
-
-
-@pytest.fixture(scope="session")
-def ssh_banner(request: pytest.FixtureRequest, node: Host) -> str:
-    """What the host says before it lets anybody in."""
-    return offered_banner(node.name, request.config.stash[VERIFICATION].ssh_config)
-
-
-@pytest.fixture(scope="session")
-def host(node: Host, connect_to: Any) -> Connection:
-    """The host as testinfra reaches it; commands run as root."""
-    return connect_to(node.name)
-
-
-@pytest.fixture(scope="session")
-def expectations(request: pytest.FixtureRequest) -> Expectations:
-    """What the model says about every host; trust anchors are read once."""
-    return Expectations.load(request.config.stash[VERIFICATION].fleet)
-
-
-@pytest.fixture(scope="session")
-def expected(node: Host, expectations: Expectations) -> Expected:
-    """What must be true on this host: its manifest, and what follows from the model."""
-    return expectations.of(node)
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether nothing but the hosts was chosen: no test by name, mark or file, and no end at the first failure."""
+    chosen = ("keyword", "markexpr", "deselect", "maxfail", "lf")
+    named = any("::" in word or word.endswith(".py") for word in config.args)
+    return not named and not any(getattr(config.option, name, None) for name in chosen)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A host that does not answer is not asked again."""
+    """Before the first check, ask every host that has some; one that does not answer is not asked again."""
     found = _host_of(item)
-    if found and (silence := item.config.stash[VERIFICATION].silence(found.name)):
+    if found is None:
+        return
+    run = item.config.stash[VERIFICATION]
+    if run.evidence is None:
+        hosts = {host.name for host in map(_host_of, item.session.items) if host}
+        run.begin(hosts, whole=_is_whole(item.config))
+    if silence := run.silence(found.name):
         raise Unreachable(found.name, silence)
 
 
@@ -221,7 +192,7 @@ def _check(item: pytest.Item, host: Host) -> Check:
     lines = (getattr(function, "__doc__", None) or "").strip().splitlines()
     module = item.path.stem.removeprefix("test_")
     name = getattr(item, "originalname", item.name)
-    variant = "-".join(str(value) for key, value in item.callspec.params.items() if key != "node")
+    variant = "-".join(str(value) for key, value in _parameters(item).items() if key != "node")
     test = f"{module}::{name}" + (f"[{variant}]" if variant else "")
     return Check(host, test, lines[0] if lines else "", module.replace("_", "-"), _controls(item))
 

@@ -260,4 +260,4 @@ def _words(lang: Language) -> dict[str, Any]:
         return entry[lang] if set(entry) == {"vi", "en"} else {key: chosen(one) for key, one in entry.items()}
 
     words: dict[str, Any] = chosen(read_yaml(path, f"templates/reports/{path.name}"))
-    return words
+    return words | {"host_states": words["states"] | words["host_states"]}

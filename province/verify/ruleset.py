@@ -81,14 +81,19 @@ class Ruleset:
                 found.setdefault((opening.protocol, opening.port), []).append(opening.peers)
         return {key: frozenset() if () in peers else covering(sum(peers, ())) for key, peers in found.items()}
 
-    def table(self, name: str) -> list[str]:
-        """A table's objects in comparable form: without handles, counters and gathered elements."""
-        members = [
-            one
-            for one in self._objects
-            if any(value.get("table") == name for value in one.values()) or one.get("table", {}).get("name") == name
-        ]
-        return sorted(json.dumps(_stable(one), sort_keys=True) for one in members if "element" not in one)
+    def table(self, name: str) -> dict[str, list[str]]:
+        """A table in comparable form: its chains and sets, and the rules of each chain in their order.
+
+        Left out is what changes by itself: handles, counters and what dynamic sets have gathered.
+        """
+        found: dict[str, list[str]] = {"chains": [], "sets": []}
+        for one in self._objects:
+            ((kind, body),) = one.items()
+            if not isinstance(body, dict) or body.get("table") != name:
+                continue
+            place = f"rules of {body['chain']}" if kind == "rule" else f"{kind}s"
+            found.setdefault(place, []).append(json.dumps(_stable(body.get("expr", body)), sort_keys=True))
+        return {place: items if place.startswith("rules") else sorted(items) for place, items in found.items()}
 
     def _base_chains(self, hook: str) -> Iterator[dict[str, Any]]:
         for one in self._objects:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import secrets
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
@@ -23,6 +26,7 @@ from province.verify.waivers import Waiver, find_waiver, read_waivers
 CHECKOUT = Path(__file__).resolve().parents[2]
 MESSAGE_LINES = 12
 MESSAGE_CHARACTERS = 1200
+ADVICE = re.compile(r"\b[Uu]se '?-vv?'? to ")
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,11 @@ class Verification:
         """The hosts that did not answer, and why."""
         return {name: one.silence for name, one in self._answers.items() if not one.reachable}
 
-    def begin(self, names: Iterable[str]) -> None:
-        """Ask the hosts that have checks whether they are there, and open the evidence."""
+    def begin(self, names: Iterable[str], *, whole: bool) -> None:
+        """Ask the hosts that have checks whether they are there, and open the evidence.
+
+        `whole`: every check that exists for them is going to run.
+        """
         wanted = sorted(set(names))
         self._answers = ask_all(wanted, self.ssh_config)
         started = datetime.now(UTC)
@@ -78,6 +85,7 @@ class Verification:
             commit=self._commit,
             verifier=self._verifier,
             hosts=tuple(wanted),
+            whole=whole,
         )
         self._file = EvidenceFile(path, run)
 
@@ -133,6 +141,10 @@ class Verification:
             self._file.close(end)
 
 
+VERIFICATION = pytest.StashKey[Verification]()
+"""Where pytest keeps the run."""
+
+
 def judge(waiver: Waiver | None, message: str, now: datetime) -> tuple[Outcome, str]:
     """What a failed check amounts to: a valid waiver turns it, one that has run out says so."""
     if waiver is None:
@@ -144,8 +156,8 @@ def judge(waiver: Waiver | None, message: str, now: datetime) -> tuple[Outcome, 
 
 
 def shortened(message: str) -> str:
-    """As much of a message as fits a report; what was cut is said."""
-    lines = message.strip().splitlines()
+    """As much of a message as fits a report; what was cut is said, advice on pytest's options is left out."""
+    lines = [line for line in message.strip().splitlines() if not ADVICE.search(line)]
     kept = "\n".join(lines[:MESSAGE_LINES])
     cut = len(lines) > MESSAGE_LINES or len(kept) > MESSAGE_CHARACTERS
     return kept[:MESSAGE_CHARACTERS] + (" …" if cut else "")

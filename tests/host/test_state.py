@@ -22,8 +22,8 @@ def test_the_model_s_newest_state_was_applied(host: Connection, expected: Expect
 
 def test_every_managed_file_is_as_declared(files: dict[str, File], expected: Expected) -> None:
     """Content, owner and mode of every file; an edit by hand shows here."""
-    declared = expected.files
-    assert {path: files.get(path) for path in declared if files.get(path) != declared[path]} == {}
+    wrong = {path: file for path, file in expected.files.items() if files.get(path) != file}
+    assert {path: files.get(path) for path in wrong} == wrong
 
 
 def test_what_has_to_be_gone_is_gone(host: Connection, expected: Expected) -> None:

@@ -45,6 +45,5 @@ def ansible() -> Command:
 
 
 def parsed(done: subprocess.CompletedProcess[str]) -> Any:
-    """The JSON that a verb printed last, behind whatever a tool printed before it."""
-    start = done.stdout.find("\n{") + 1
-    return json.loads(done.stdout[start:])
+    """The JSON that a verb printed."""
+    return json.loads(done.stdout)

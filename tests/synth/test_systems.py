@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from infra import quantity
 from infra.policy.rules import violations
 from infra.programs.systems import delivered
 from province.fleet.load import load_fleet
@@ -77,27 +78,57 @@ def test_label_values_fit_what_kubernetes_allows(synth: Synth) -> None:
             assert len(name.rpartition("/")[2]) <= 63
 
 
+def amount(quantity: str) -> float:
+    """A quantity as a number of cores, bytes or things."""
+    units = {"m": 1e-3, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+    unit = next((unit for unit in units if quantity.endswith(unit)), "")
+    return float(quantity.removesuffix(unit)) * units.get(unit, 1)
+
+
+def amounts(quantities: dict[str, str]) -> dict[str, float]:
+    return {name: amount(quantity) for name, quantity in quantities.items()}
+
+
 def test_a_quota_says_what_the_model_says(synth: Synth) -> None:
     for system in synth.systems:
         quota = system.quota_in(synth.fleet.tiers)
-        assert synth.object("ResourceQuota", system.id, "system").spec["hard"] == {
-            "requests.cpu": str(quota.cpu_cores),
-            "limits.cpu": str(quota.cpu_cores),
-            "requests.memory": f"{quota.memory_gib}Gi",
-            "limits.memory": f"{quota.memory_gib}Gi",
-            "requests.storage": f"{quota.storage_gib}Gi",
-            "pods": str(quota.pods),
+        assert amounts(synth.object("ResourceQuota", system.id, "system").spec["hard"]) == {
+            "requests.cpu": quota.cpu_cores,
+            "limits.cpu": quota.cpu_cores,
+            "requests.memory": quota.memory_gib * 2**30,
+            "limits.memory": quota.memory_gib * 2**30,
+            "requests.storage": quota.storage_gib * 2**30,
+            "pods": quota.pods,
         }
 
 
 def test_containers_are_limited_as_the_tier_says(synth: Synth) -> None:
     for system in synth.systems:
         limits = synth.fleet.tiers[system.tier].containers
-        usual = {"cpu": f"{limits.default_cpu_millicores}m", "memory": f"{limits.default_memory_mib}Mi"}
-        most = {"cpu": f"{limits.max_cpu_millicores}m", "memory": f"{limits.max_memory_mib}Mi"}
-        assert synth.object("LimitRange", system.id, "containers").spec["limits"] == [
-            {"type": "Container", "default": usual, "defaultRequest": usual, "max": most}
-        ]
+        usual = {"cpu": limits.default_cpu_millicores / 1000, "memory": limits.default_memory_mib * 2**20}
+        (entry,) = synth.object("LimitRange", system.id, "containers").spec["limits"]
+        assert entry["type"] == "Container"
+        assert amounts(entry["default"]) == usual
+        assert amounts(entry["defaultRequest"]) == usual
+        most = {"cpu": limits.max_cpu_millicores / 1000, "memory": limits.max_memory_mib * 2**20}
+        assert amounts(entry["max"]) == most
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (quantity.cpu(4000), "4"),
+        (quantity.cpu(250), "250m"),
+        (quantity.cpu(1500), "1500m"),
+        (quantity.memory(128), "128Mi"),
+        (quantity.memory(8192), "8Gi"),
+        (quantity.memory(1024 * 1024), "1Ti"),
+        (quantity.memory(1000 * 1024), "1000Gi"),
+    ],
+)
+def test_quantities_are_written_as_the_api_server_writes_them(written: str, expected: str) -> None:
+    """Its own form drops what divides (`8192Mi` comes back as `8Gi`), and a test of the live cluster would differ."""
+    assert written == expected
 
 
 def test_every_door_is_shut_but_the_one_to_name_resolution(synth: Synth) -> None:

@@ -81,3 +81,33 @@ def test_sysctls_packages_units_and_time() -> None:
         facts.TimeSource("198.19.129.33", selected=True, reachable=True),
         facts.TimeSource("198.19.145.33", selected=False, reachable=False),
     )
+
+
+def test_the_last_word_of_sudo_counts() -> None:
+    text = """Matching Defaults entries for ops on here:
+    env_reset, secure_path=/usr/sbin\\:/usr/bin, use_pty, logfile=/var/log/sudo.log, timestamp_timeout=5,
+    !visiblepw, !use_pty
+
+User ops may run the following commands on here:
+    (ALL : ALL) NOPASSWD: ALL
+"""
+    found = facts.parse_sudo_defaults(text)
+    assert (found["use_pty"], found["logfile"], found["timestamp_timeout"]) == ("no", "/var/log/sudo.log", "5")
+    assert found["visiblepw"] == "no"
+
+
+def test_files_that_are_there_with_owner_mode_and_content() -> None:
+    digest = "a" * 64
+    text = f"root adm 640 /etc/one two\nroot root 644 /etc/three\n\n{digest}  /etc/one two\n{digest}  /etc/three\n"
+    found = facts.parse_files(text)
+    assert found["/etc/one two"] == facts.File("root", "adm", "640", digest)
+    assert set(found) == {"/etc/one two", "/etc/three"}
+
+
+def test_a_star_stands_for_one_device_name() -> None:
+    seen = {
+        "net.ipv4.conf.all.rp_filter": "1",
+        "net.ipv4.conf.users.rp_filter": "2",
+        "net.ipv4.conf.all.arp_filter": "0",
+    }
+    assert set(facts.settings_like(seen, "net.ipv4.conf.*.rp_filter").values()) == {"1", "2"}

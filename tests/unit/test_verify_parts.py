@@ -15,6 +15,7 @@ from province.fleet.load import load_fleet
 from province.verify import control
 from province.verify.evidence import (
     End,
+    Evidence,
     EvidenceFile,
     Record,
     Run,
@@ -208,20 +209,31 @@ def test_edited_evidence_is_refused_with_its_line(tmp_path: Path, line: str, whe
     assert caught.value.exit_code is ExitCode.BAD_DATA
 
 
+def filed(path: Path, after: int, *records: Record, whole: bool = True, cut: bool = False) -> Evidence:
+    started = START + timedelta(seconds=after)
+    file = EvidenceFile(path, run_line().model_copy(update={"started": started, "whole": whole}))
+    for one in records:
+        file.add(one)
+    if not cut:
+        file.close(End(run="r1", time=started, checks=file.checks, exit_code=0))
+    return read_evidence(path)
+
+
 def test_the_newest_record_of_a_check_counts(tmp_path: Path) -> None:
-    files = []
-    for number, records in enumerate(
-        ([record("a", "x", Outcome.FAIL, 5), record("a", "y", Outcome.PASS, 1)], [record("a", "x", Outcome.PASS, 9)])
-    ):
-        path = tmp_path / f"{number}.jsonl"
-        file = EvidenceFile(path, run_line())
-        for one in records:
-            file.add(one)
-        file.close(End(run="r1", time=START, checks=1, exit_code=0))
-        files.append(read_evidence(path))
-    for order in (files, files[::-1]):
+    first = filed(tmp_path / "1", 0, record("a", "x", Outcome.FAIL), record("a", "y", Outcome.PASS))
+    second = filed(tmp_path / "2", 9, record("a", "x", Outcome.PASS, 9), whole=False)
+    for order in ([first, second], [second, first]):
         found = latest(order)["a"]
         assert {test: one.outcome for test, one in found.items()} == {"x": Outcome.PASS, "y": Outcome.PASS}
+
+
+def test_a_whole_run_replaces_what_was_before_but_only_when_it_ended(tmp_path: Path) -> None:
+    before = filed(tmp_path / "1", 0, record("a", "renamed", Outcome.FAIL), record("b", "x", Outcome.PASS))
+    whole = filed(tmp_path / "2", 9, record("a", "new", Outcome.PASS, 9))
+    cut = filed(tmp_path / "3", 9, record("a", "new", Outcome.PASS, 9), cut=True)
+    assert set(latest([before, whole])["a"]) == {"new"}
+    assert set(latest([before, whole])["b"]) == {"x"}, "it did not look at this host"
+    assert set(latest([before, cut])["a"]) == {"renamed", "new"}
 
 
 def test_a_host_is_as_good_as_its_worst_check() -> None:
@@ -232,6 +244,7 @@ def test_a_host_is_as_good_as_its_worst_check() -> None:
 
 def test_long_messages_are_cut_and_say_so() -> None:
     assert shortened("one\n") == "one"
+    assert shortened("seen\n  Omitting 4 identical items, use -vv to show\n  Use -v to get more diff") == "seen"
     assert shortened("\n".join("line" for _ in range(99))).endswith(" …")
 
 

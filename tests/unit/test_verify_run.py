@@ -107,6 +107,10 @@ from province.verify import control
 
 pytestmark = pytest.mark.hosts("services", "gateway")
 
+@pytest.mark.parametrize("word", ["other", "yes"])
+def test_variants(host, word):
+    assert host.check_output("echo yes") == word
+
 @control(25)
 def test_passes(host):
     """Administrators act under their own name."""
@@ -145,6 +149,8 @@ def test_zz_after_it(host):
         "test_waived": Outcome.WAIVED,
         "test_zz_after_it": Outcome.PASS,
     }
+    assert seen[services, "test_variants[other]"] is Outcome.FAIL, "the second variant must not hide the first"
+    assert seen[services, "test_variants[yes]"] is Outcome.PASS
     assert seen[services, "test_leave_that_ran_out"] is Outcome.FAIL
     assert seen[services, "test_fact_that_cannot_be_read"] is Outcome.UNKNOWN
     assert seen[gateway, "test_waived"] is Outcome.FAIL, "the waiver is for services hosts only"
@@ -172,12 +178,14 @@ def test_all_green_is_zero_and_filed(place: Place) -> None:
     assert first.verifier
     assert evidence.end is not None
     assert evidence.end.checks == 3
+    assert evidence.run.whole
 
 
 def test_unreachable_alone_has_its_own_exit_code_and_is_never_green(place: Place) -> None:
     place.silent = ["rach-gia-services-1"]
-    done = place.run(PASSES, "--select", "services")
+    done = place.run(PASSES, "--select", "services", "-k", "passes")
     assert done.returncode == 14
+    assert not place.evidence.run.whole, "tests were chosen by name"
     assert "1 passed, 1 unreachable" in done.stdout
     assert "--select rach-gia-services-1" in done.stdout
     assert place.outcomes()["rach-gia-services-1", "test_passes"] is Outcome.UNREACHABLE

@@ -103,7 +103,7 @@ def _compare(node: Node, path: str, file: dict[str, Any]) -> Change | None:
     after = Attributes(file["owner"], file["group"], file["mode"])
     content = file["content"].encode()
     before = _content(place)
-    if before == content and _attributes(place) == after and not place.is_symlink():
+    if before == content and _attributes(place) == after:
         return None
     return Change(path, before, _attributes(place), content, after, file["check"], file["secret"])
 

@@ -1,0 +1,130 @@
+"""A host's view: addresses of peers, routes that keep the domains apart, the same names for every class."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from province.errors import ProvinceError
+from province.fleet.fact import Body, RoutingDomain
+from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host
+from province.fleet.load import load_fleet
+from province.manifest.inventory import inventory
+from province.manifest.peers import Peers
+from province.manifest.trust import stand_in
+from province.manifest.view import host_facts, host_view
+
+
+def routes(fleet: Fleet, host: Host) -> dict[str, str]:
+    """Destination → device, over all interfaces."""
+    interfaces: Any = host_facts(fleet, host)["interfaces"]
+    return {route["to"]: interface["device"] for interface in interfaces for route in interface["routes"]}
+
+
+def of_class(fleet: Fleet, host_class: str) -> Host:
+    return next(host for host in fleet.hosts.values() if host.host_class == host_class)
+
+
+@pytest.mark.proves(10, 21)
+def test_no_node_has_a_route_into_the_other_bodys_domain(fleet: Fleet) -> None:
+    plan = fleet.province.addressing
+    other = {RoutingDomain.PARTY: RoutingDomain.GOVERNMENT, RoutingDomain.GOVERNMENT: RoutingDomain.PARTY}
+    peers = Peers(fleet)
+    for node in fleet.nodes:
+        assert node.routing_domain
+        interfaces: Any = host_facts(fleet, node, peers)["interfaces"]
+        found = {route["to"] for interface in interfaces for route in interface["routes"]} - {"0.0.0.0/0", "::/0"}
+        foreign = plan.bodies[other[node.routing_domain]]
+        own = plan.bodies[node.routing_domain]
+        assert {str(own.ipv4), str(own.ipv6)} < found, node.name
+        for text in found:
+            network = ip_network(text)
+            assert not network.overlaps(foreign.ipv4 if network.version == 4 else foreign.ipv6), node.name
+
+
+def test_a_node_leaves_through_the_internet_and_reaches_the_sites_through_the_leased_line(fleet: Fleet) -> None:
+    found = routes(fleet, fleet.nodes[0])
+    assert found["0.0.0.0/0"] == "internet"
+    assert found[str(fleet.province.addressing.sites.ipv4)] == "tslcd"
+
+
+def test_a_site_host_leaves_through_its_first_zone(fleet: Fleet) -> None:
+    assert routes(fleet, of_class(fleet, "services"))["0.0.0.0/0"] == "internal"
+    assert routes(fleet, of_class(fleet, "bastion"))["0.0.0.0/0"] == "management"
+    assert routes(fleet, of_class(fleet, "gateway"))["0.0.0.0/0"] == "edge"
+
+
+def test_no_host_has_two_ways_to_the_same_place(fleet: Fleet) -> None:
+    peers = Peers(fleet)
+    for host in fleet.hosts.values():
+        interfaces: Any = host_facts(fleet, host, peers)["interfaces"]
+        found = [route["to"] for interface in interfaces for route in interface["routes"]]
+        assert len(found) == len(set(found)), host.name
+
+
+def test_the_answer_to_an_administrator_goes_back_through_the_management_zone(fleet: Fleet) -> None:
+    for name, pair in Peers(fleet).management.items():
+        host = next(one for one in fleet.hosts.values() if one.site and one.site != name and one.duties)
+        assert routes(fleet, host)[str(pair.ipv4)] == "management"
+
+
+def test_every_class_has_the_same_names_and_plain_values(fleet: Fleet) -> None:
+    views = [host_view(fleet, host, stand_in(fleet)) for host in (fleet.nodes[0], *fleet.hosts.values())]
+    assert len({frozenset(view) for view in views}) == 1
+    for view in views:
+        assert json.loads(json.dumps(view)) == view
+
+
+def test_a_host_asks_the_services_of_its_own_site_first(fleet: Fleet) -> None:
+    for site in fleet.data_centres:
+        host = next(one for one in fleet.hosts_of(site.id) if one.host_class == "control-plane")
+        facts: Any = host_facts(fleet, host)
+        assert facts["time_servers"][0]["name"].startswith(site.id)
+        assert facts["log_server"]["name"].startswith(site.id)
+    facts = host_facts(fleet, fleet.nodes[0])
+    assert facts["log_server"]["name"].startswith(fleet.primary_site.id)
+
+
+def test_packages_come_from_whom_the_environment_names() -> None:
+    lab, production = load_fleet("lab"), load_fleet("production")
+    router = Peers(lab).station[0]
+    assert host_facts(lab, lab.nodes[0])["mirror_base"] == f"http://{router}"
+    served = host_facts(production, production.nodes[0])["mirror_base"]
+    services = [host for host in production.hosts.values() if host.duties]
+    assert served in {f"http://{host.interfaces[0].address.ipv4.ip}" for host in services}
+
+
+def test_a_zone_that_the_host_does_not_have_is_an_error_with_those_that_it_has(fleet: Fleet) -> None:
+    with pytest.raises(ProvinceError, match="not connected to a zone database") as caught:
+        Peers(fleet).resolve(("zone/database",), of_class(fleet, "worker"))
+    assert "servers" in caught.value.hint
+
+
+def test_administrators_come_from_all_management_zones_and_from_nowhere_else(fleet: Fleet) -> None:
+    found = Peers(fleet).resolve(("management",), fleet.nodes[0])
+    hosts = [one for one in fleet.hosts.values() if one.site]
+    for prefix in found.ipv4:
+        assert any(one.management.ipv4.ip in ip_network(prefix) for one in hosts)
+    assert all(any(one.management.ipv4.ip in ip_network(prefix) for prefix in found.ipv4) for one in hosts)
+
+
+@pytest.mark.proves(23)
+def test_the_inventory_groups_hosts_by_what_they_are(fleet: Fleet) -> None:
+    found = inventory(fleet)
+    groups = found["groups"]
+    assert len(groups["edge"]) == len(Body) * fleet.province.unit_count
+    assert set(groups["body_party"]) | set(groups["body_people"]) == set(groups["edge"])
+    assert len(groups["first_control_plane"]) == len(fleet.data_centres)
+    assert sorted(name for wave in fleet.waves for name in groups[f"wave_{wave.number}"]) == sorted(groups["edge"])
+    assert all(name.isidentifier() for name in groups)
+
+
+def test_the_inventory_reaches_hosts_by_their_management_address(fleet: Fleet) -> None:
+    variables = inventory(fleet)["hosts"]
+    for host in fleet.hosts.values():
+        assert variables[host.name]["ansible_host"] == str(host.management.ipv4.ip)
+        assert "production/ssh_config" in variables[host.name]["ansible_ssh_common_args"]

@@ -1,0 +1,290 @@
+"""The node's side of a transaction, on a real file system below a folder; only systemd and apt are stood in for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.node_in_folder import HostInFolder, a_file, a_manifest, a_unit, a_user, node_module
+
+record: Any = import_module("province_node.record")
+transaction: Any = import_module("province_node.transaction")
+
+NOTE = {"digest": "d1", "controller": "tests", "reason": "why not"}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> HostInFolder:
+    return HostInFolder(tmp_path)
+
+
+def converge(host: HostInFolder, note: dict[str, str] = NOTE, **parts: Any) -> list[str]:
+    return list(transaction.converge(host, a_manifest(**parts), note).what)
+
+
+def trouble(host: HostInFolder, **parts: Any) -> str:
+    with pytest.raises(node_module.Trouble) as caught:
+        converge(host, **parts)
+    return str(caught.value)
+
+
+def test_the_first_run_makes_everything_and_the_second_nothing(host: HostInFolder) -> None:
+    parts: dict[str, Any] = {
+        "files": {"/etc/a/b.conf": a_file("content\n", "0600")},
+        "units": {"a.service": a_unit()},
+        "sysctls": {"net.ipv4.ip_forward": {"value": "1", "live": True}},
+    }
+    assert converge(host, **parts) == [
+        "create /etc/a/b.conf", "set net.ipv4.ip_forward = 1", "enable a.service", "start a.service"
+    ]  # fmt: skip
+    assert host.read("/etc/a/b.conf") == "content\n"
+    assert host.path("/etc/a/b.conf").stat().st_mode & 0o777 == 0o600
+    assert host.read("/proc/sys/net/ipv4/ip_forward") == "1"
+    assert json.loads(host.read(record.APPLIED)).items() >= NOTE.items()
+    before, calls = host.tree(), len(host.calls)
+    assert converge(host, **parts) == []
+    assert host.tree() == before
+    assert len(host.calls) == calls
+
+
+def test_looking_changes_nothing(host: HostInFolder) -> None:
+    before = host.tree()
+    plan = transaction.compare(
+        host,
+        a_manifest(
+            packages=["chrony"],
+            files={"/etc/a": a_file("x\n")},
+            users=[a_user("ops")],
+            sysctls={"net.ipv4.ip_forward": {"value": "1", "live": True}},
+            units={"a.service": a_unit()},
+        ),
+    )
+    assert len(plan.what) == 6
+    assert host.tree() == before
+    assert host.calls == []
+
+
+def test_a_refused_file_switches_none(host: HostInFolder) -> None:
+    converge(host, files={"/etc/good": a_file("old\n"), "/etc/bad": a_file("old\n")})
+    before = host.tree()
+    message = trouble(
+        host,
+        files={
+            "/etc/good": a_file("new\n"),
+            "/etc/bad": a_file("broken\n", check="sh -c 'grep -q new $0 || { echo line 7 is wrong; exit 1; }' %s"),
+            "/etc/new": a_file("new\n"),
+        },
+        absent=["/etc/go*"],
+    )
+    assert "nothing was switched" in message
+    assert "/etc/bad" in message
+    assert "line 7 is wrong" in message
+    assert {path: text for path, (text, _) in host.tree().items() if "/etc/" in path} == {
+        path: text for path, (text, _) in before.items() if "/etc/" in path
+    }
+
+
+def test_a_check_sees_the_new_content(host: HostInFolder) -> None:
+    converge(host, files={"/etc/a": a_file("fine\n", check="grep -q fine %s")})
+    assert host.read("/etc/a") == "fine\n"
+
+
+@pytest.mark.parametrize("spoil", ["content", "mode", "link", "gone"])
+def test_a_change_made_by_hand_is_found_and_mended(spoil: str, host: HostInFolder) -> None:
+    wanted = {"/etc/a": a_file("right\n")}
+    converge(host, files=wanted)
+    place = host.path("/etc/a")
+    if spoil == "content":
+        place.write_text("wrong\n", encoding="utf-8")
+    elif spoil == "mode":
+        place.chmod(0o666)
+    else:
+        place.unlink()
+    if spoil == "link":
+        host.write("/etc/elsewhere", "right\n")
+        place.symlink_to("elsewhere")
+    assert converge(host, files=wanted) == ["create /etc/a" if spoil == "gone" else "change /etc/a"]
+    assert not place.is_symlink()
+    assert (place.read_text(encoding="utf-8"), place.stat().st_mode & 0o777) == ("right\n", 0o644)
+    assert converge(host, files=wanted) == []
+
+
+def test_what_must_be_absent_goes_and_what_is_wanted_stays(host: HostInFolder) -> None:
+    host.write("/etc/net/05-first-a.network", "x")
+    host.write("/etc/net/other.network", "x")
+    parts: dict[str, Any] = {
+        "files": {"/etc/net/05-first-b.network": a_file("mine\n")},
+        "absent": ["/etc/net/05-first-*.network"],
+    }
+    assert "remove /etc/net/05-first-a.network" in converge(host, **parts)
+    assert converge(host, **parts) == []
+    assert sorted(path.name for path in host.path("/etc/net").iterdir()) == ["05-first-b.network", "other.network"]
+
+
+def test_only_what_changed_is_restarted_and_in_the_declared_order(host: HostInFolder) -> None:
+    units = {
+        "net.service": a_unit(reload_on=["/etc/net/*"]),
+        "time.service": a_unit(restart_on=["/etc/time.conf", "/etc/systemd/system/time.service.d/*"]),
+        "other.service": a_unit(restart_on=["/etc/other.conf"]),
+    }
+    files = {
+        "/etc/net/a": a_file("1"),
+        "/etc/time.conf": a_file("1"),
+        "/etc/other.conf": a_file("1"),
+        "/etc/systemd/system/time.service.d/a.conf": a_file("1"),
+    }
+    converge(host, files=files, units=units)
+    host.calls.clear()
+    converge(host, files={**files, "/etc/net/a": a_file("2"), "/etc/time.conf": a_file("2")}, units=units)
+    assert host.calls == ["systemctl reload-or-restart net.service", "systemctl restart time.service"]
+    host.calls.clear()
+    drop_in = {"/etc/systemd/system/time.service.d/a.conf": a_file("2")}
+    converge(host, files={**files, "/etc/net/a": a_file("2"), "/etc/time.conf": a_file("2"), **drop_in}, units=units)
+    assert host.calls == ["systemctl daemon-reload", "systemctl restart time.service"]
+
+
+def test_a_unit_that_is_left_to_others_is_enabled_but_not_started(host: HostInFolder) -> None:
+    units = {"kubelet.service": a_unit(state=None, restart_on=["/etc/k"])}
+    converge(host, files={"/etc/k": a_file("1")}, units=units)
+    assert host.calls == ["systemctl enable kubelet.service"]
+    host.units["kubelet.service"]["active"] = "active"
+    host.calls.clear()
+    converge(host, files={"/etc/k": a_file("2")}, units=units)
+    assert host.calls == ["systemctl restart kubelet.service"]
+
+
+def test_a_unit_that_must_not_run_is_stopped(host: HostInFolder) -> None:
+    host.units["a.service"] = {"active": "active", "file": "enabled"}
+    assert converge(host, units={"a.service": a_unit(state="stopped", enabled=False)}) == [
+        "disable a.service", "stop a.service"
+    ]  # fmt: skip
+
+
+def test_a_run_cut_short_before_the_restart_is_finished_by_the_next(host: HostInFolder) -> None:
+    parts: dict[str, Any] = {
+        "files": {"/etc/a": a_file("1")},
+        "units": {"a.service": a_unit(restart_on=["/etc/a"])},
+    }
+    converge(host, **parts)
+    parts["files"] = {"/etc/a": a_file("2")}
+    host.fails = "restart a.service"
+    assert "restart a.service failed" in trouble(host, **parts)
+    assert host.read("/etc/a") == "2"
+    host.fails = ""
+    host.calls.clear()
+    assert converge(host, **parts) == ["restart a.service"]
+    assert converge(host, **parts) == []
+
+
+def test_a_failed_health_command_is_asked_again_by_the_next_run(
+    host: HostInFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("province_node.units"), "PATIENCE", 0.0)
+    parts: dict[str, Any] = {"files": {"/etc/a": a_file("1")}, "health": [f"test -e {host.path('/etc/healthy')}"]}
+    assert "health" in trouble(host, **parts)
+    assert "health" in trouble(host, **parts)
+    host.write("/etc/healthy", "")
+    converge(host, **parts)
+    assert json.loads(host.read(record.APPLIED))["digest"] == "d1"
+
+
+def test_the_source_is_in_place_before_packages_and_packages_before_other_files(host: HostInFolder) -> None:
+    seen: list[tuple[str, bool, bool]] = []
+    plain = host.try_run
+
+    def watch(command: Sequence[str], **environment: str) -> Any:
+        if command[0] == "apt-get":
+            present = [host.path(path).exists() for path in ("/etc/apt/sources.list.d/m.sources", "/etc/chrony.conf")]
+            seen.append(("install" if "install" in command else "update", present[0], present[1]))
+        return plain(command, **environment)
+
+    host.try_run = watch  # type: ignore[method-assign]
+    files = {"/etc/chrony.conf": a_file("x"), "/etc/apt/sources.list.d/m.sources": a_file("x")}
+    converge(host, files=files, packages=["sudo", "chrony"])
+    assert seen == [("update", True, False), ("install", True, False)]
+    update, install = (call for call in host.calls if call.startswith("apt-get"))
+    for call in (update, install):
+        assert "Dir::Etc::SourceList=/etc/apt/sources.list.d/m.sources" in call
+        assert "Dir::Etc::SourceParts=/dev/null" in call
+    assert install.endswith(" chrony")
+
+
+@pytest.mark.parametrize(("fails", "expected"), [("update", "does not answer"), ("install", "could not be installed")])
+def test_packages_that_do_not_come_say_from_where(fails: str, expected: str, host: HostInFolder) -> None:
+    host.fails = fails
+    message = trouble(host, packages=["chrony"], files={"/etc/apt/sources.list.d/m.sources": a_file("x")})
+    assert expected in message
+    assert "/etc/apt/sources.list.d/m.sources" in message
+    assert "it broke" in message
+
+
+def test_accounts_are_made_and_corrected_and_others_left_alone(host: HostInFolder) -> None:
+    host.write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nold:x:900:900::/home/old:/bin/sh\n")
+    host.write("/etc/shadow", "root:secret:1::::::\nold:!:1::::::\n")
+    changes = converge(
+        host,
+        users=[
+            a_user("root"),
+            a_user("old", uid=2000, comment="Old", home="/home/old", login="/bin/bash", groups=["adm"]),
+            a_user("new", uid=2001, comment="New hand", home="/home/new", login="/bin/bash"),
+        ],
+    )
+    assert changes == [
+        "account root: no password",
+        "account old: comment Old",
+        "account old: shell /bin/bash",
+        "account old: group adm",
+        "account new: create",
+    ]
+    assert "usermod --lock root" in host.calls
+    assert host.calls[-1] == (
+        "useradd --create-home --user-group --uid 2001 --comment New hand --home-dir /home/new --shell /bin/bash new"
+    )
+
+
+def test_a_star_in_a_kernel_setting_stands_for_every_device(host: HostInFolder) -> None:
+    for device, value in (("all", "0"), ("tslcd", "1"), ("eth0.10", "1")):
+        host.write(f"/proc/sys/net/ipv4/conf/{device}/rp_filter", value)
+    wanted = {"net.ipv4.conf.*.rp_filter": {"value": "1", "live": True}}
+    assert converge(host, sysctls=wanted) == ["set net.ipv4.conf.*.rp_filter = 1"]
+    assert host.read("/proc/sys/net/ipv4/conf/all/rp_filter") == "1"
+    assert converge(host, sysctls=wanted) == []
+
+
+def test_a_kernel_that_is_not_the_hosts_own_is_left_alone(host: HostInFolder) -> None:
+    assert converge(host, sysctls={"net.ipv4.ip_forward": {"value": "1", "live": False}}) == []
+    assert host.read("/proc/sys/net/ipv4/ip_forward") == "0\n"
+
+
+def test_a_setting_that_the_kernel_does_not_have_is_named(host: HostInFolder) -> None:
+    assert "net.bridge.x" in trouble(host, sysctls={"net.bridge.x": {"value": "1", "live": True}})
+
+
+def test_a_part_of_a_manifest_does_not_claim_to_be_the_whole(host: HostInFolder) -> None:
+    converge(host, files={"/etc/a": a_file("1")})
+    converge(host, {**NOTE, "digest": ""}, files={"/etc/a": a_file("2")})
+    assert json.loads(host.read(record.APPLIED))["digest"] == "d1"
+
+
+def test_a_second_transaction_at_the_same_time_is_refused(host: HostInFolder) -> None:
+    with host.alone(), pytest.raises(node_module.Trouble, match="another transaction"), host.alone():
+        pass
+
+
+def test_the_difference_shows_texts_and_attributes_but_no_secret(host: HostInFolder) -> None:
+    host.write("/etc/key", "old password\n")
+    files = {"/etc/a": a_file("new\n"), "/etc/key": a_file("new password\n", "0600", secret=True)}
+    shown = transaction.compare(host, a_manifest(files=files, packages=["chrony"])).diff()
+    assert shown[0]["after"].endswith("new\n")
+    assert "0600" in shown[1]["after"]
+    assert shown[2] == {"prepared": "install chrony\n"}
+    assert "password" not in json.dumps(shown)
+
+
+def test_a_manifest_of_another_form_is_refused(host: HostInFolder) -> None:
+    assert "form 99" in trouble(host, schema=99)
