@@ -11,10 +11,7 @@ from infra.quantity import KIBI, MILLI, cpu, memory
 from province.fleet.fleet import Fleet
 from province.fleet.system import ContainerLimits, Quota, System
 
-POD_SECURITY = {
-    "pod-security.kubernetes.io/enforce": "restricted",
-    "pod-security.kubernetes.io/warn": "restricted",
-}
+POD_SECURITY = {"pod-security.kubernetes.io/enforce": "restricted"}
 """Pods of systems get no right that a pod need not have (Pod Security Standards, profile restricted)."""
 
 NAMESPACE_OF_A_NAME = "kubernetes.io/metadata.name"

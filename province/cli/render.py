@@ -21,7 +21,7 @@ from province.fleet.load import load_fleet
 from province.manifest.build import build
 from province.manifest.difference import difference
 from province.manifest.manifest import Manifest
-from province.manifest.trust import load_trust
+from province.manifest.trust import load_trust, stand_in, trust_folder
 
 
 def render(
@@ -48,7 +48,8 @@ def _render(node: str, environment: str) -> Manifest:
         guess = nearest(node, hosts)
         hint = f'did you mean "{guess}"?' if guess else "see `province inventory`"
         raise ProvinceError(f"no host {node!r}", hint=hint, exit_code=ExitCode.USAGE)
-    return build(fleet, hosts[node], load_trust(fleet))
+    trust = load_trust(fleet) if trust_folder(fleet).is_dir() else stand_in(fleet)
+    return build(fleet, hosts[node], trust)
 
 
 def _at_revision(checkout: Path, revision: str, node: str, environment: str) -> Manifest:

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from province.lab.ca import HOST_KEY, PRINCIPAL, Authority
-from province.lab.spec import GuestSpec, NicSpec
+from province.lab.spec import GuestSpec, LabSpec, NicSpec
 
 SSH = "etc/ssh/province"
 USER_CA = f"{SSH}/user_ca.pub"
 SSHD = "etc/ssh/sshd_config.d/00-bootstrap.conf"
 SUDO = "etc/sudoers.d/00-bootstrap"
 KEYRING = "usr/share/keyrings/province-lab.gpg"
-USER_ID = 900
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,11 @@ PermitRootLogin no
 """
 
 
-def install(root: Path, guest: GuestSpec, domain: str, user: str) -> None:
+def install(root: Path, guest: GuestSpec, spec: LabSpec) -> None:
     """Write a guest's first files into its disk and add the operator's account."""
-    for name, file in files(guest, domain, user).items():
+    for name, file in files(guest, spec.domain, spec.user).items():
         _write(root / name, file)
-    _add_account(root, user)
+    _add_account(root, spec.user, spec.user_id)
 
 
 def install_identity(root: Path, guest: str, authority: Authority, keyring: Path | None) -> None:
@@ -85,15 +84,15 @@ def install_identity(root: Path, guest: str, authority: Authority, keyring: Path
         _write(root / KEYRING, File(keyring.read_bytes()))
 
 
-def _add_account(root: Path, user: str) -> None:
+def _add_account(root: Path, user: str, number: int) -> None:
     """Add the operator's account: no password, a home, a shell (passwd(5), shadow(5))."""
-    _append(root / "etc/passwd", f"{user}:x:{USER_ID}:{USER_ID}::/home/{user}:/bin/bash\n")
-    _append(root / "etc/group", f"{user}:x:{USER_ID}:\n")
+    _append(root / "etc/passwd", f"{user}:x:{number}:{number}::/home/{user}:/bin/bash\n")
+    _append(root / "etc/group", f"{user}:x:{number}:\n")
     _append(root / "etc/shadow", f"{user}:*:20000:0:99999:7:::\n")
     _append(root / "etc/gshadow", f"{user}:*::\n")
     home = root / "home" / user
     home.mkdir(mode=0o700, exist_ok=True)
-    os.chown(home, USER_ID, USER_ID)
+    os.chown(home, number, number)
 
 
 def _append(path: Path, line: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
@@ -34,7 +35,7 @@ def status(checkout: Path, spec: LabSpec) -> list[GuestStatus]:
     place = Place(checkout)
     if not network.exists(place.netns):
         return [GuestStatus(guest.name, running=False, reachable=False, cut=()) for guest in spec.guests]
-    look = partial(_look, set(guests.running(place)), network.links_of(place.netns))
+    look = partial(_look, set(guests.running(place)), network.links_of(place.netns), spec.station)
     return inside.each(place.netns, look, spec.guests, workers=WORKERS)
 
 
@@ -94,9 +95,9 @@ def restore(checkout: Path, spec: LabSpec, name: str, device: str) -> None:
     network.restore(Place(checkout).netns, find(spec, name), device)
 
 
-def _look(running: set[str], links: network.Links, guest: GuestSpec) -> GuestStatus:
+def _look(running: set[str], links: network.Links, station: IPv4Address, guest: GuestSpec) -> GuestStatus:
     """Look at one guest, from a thread that stands in the lab's network."""
     on = guest.name in running
     names = network.links(guest)
     severed = tuple(d for d, name in names.items() if on and not network.is_up(links.get(name, {})))
-    return GuestStatus(guest.name, on, on and inside.ssh_answers(guest.address), severed)
+    return GuestStatus(guest.name, on, on and inside.ssh_answers(guest.address, station), severed)

@@ -150,7 +150,7 @@ def _ensure_guests(means: Means, say: Say) -> list[str]:
     network.attach(place.netns, loose, links)
     workers = PER_CORE * (os.cpu_count() or 1)
     silent = inside.each(place.netns, partial(_boot, means, links, say), off, workers=workers)
-    silent += inside.each(place.netns, partial(_answer, place), on, workers=workers)
+    silent += inside.each(place.netns, partial(_answer, means), on, workers=workers)
     if failures := [text for text in silent if text]:
         raise ProvinceError(
             f"{len(failures)} of {len(spec.guests)} guests do not answer:\n" + "\n".join(failures),
@@ -174,7 +174,7 @@ def _boot(means: Means, links: network.Links, say: Say, guest: GuestSpec) -> str
         return f"{guest.name}: its container did not start\n{guests.console(place, guest.name)}"
     network.set_hardware_addresses(init, guest)
     network.attach(place.netns, [guest], links)
-    if not inside.wait_for(partial(inside.ssh_answers, guest.address), BOOT_SECONDS, alive):
+    if not inside.wait_for(partial(inside.ssh_answers, guest.address, means.spec.station), BOOT_SECONDS, alive):
         return f"{guest.name}: no SSH daemon at {guest.address}\n{guests.console(place, guest.name)}"
     say(f"{guest.name} answers after {time.monotonic() - begun:.1f} s")
     return ""
@@ -192,11 +192,11 @@ def _container_made(guest: GuestSpec, supervisor: int, alive: Callable[[], bool]
     return None
 
 
-def _answer(place: Place, guest: GuestSpec) -> str:
+def _answer(means: Means, guest: GuestSpec) -> str:
     """Wait for the SSH daemon of a guest that was on already; the text says what is wrong."""
-    if inside.wait_for(partial(inside.ssh_answers, guest.address), ANSWER_SECONDS, lambda: True):
+    if inside.wait_for(partial(inside.ssh_answers, guest.address, means.spec.station), ANSWER_SECONDS, lambda: True):
         return ""
-    return f"{guest.name}: is on, but no SSH daemon at {guest.address}\n{guests.console(place, guest.name)}"
+    return f"{guest.name}: is on, but no SSH daemon at {guest.address}\n{guests.console(means.place, guest.name)}"
 
 
 def _remove_guests(place: Place) -> list[str]:

@@ -114,7 +114,7 @@ def start(means: Means, guest: GuestSpec) -> int:
     image = means.images[guest.image]
     _mount(own, image)
     if not own.made_from.exists():
-        bootstrap.install(own.root, guest, means.spec.domain, means.spec.user)
+        bootstrap.install(own.root, guest, means.spec)
     bootstrap.install_identity(own.root, guest.name, means.authority, means.keyring)
     own.made_from.write_text(str(image))
     trees = () if cgroups.run_by_systemd() else cgroups.hierarchies().of(guest.image)

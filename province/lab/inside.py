@@ -33,9 +33,16 @@ def each(netns: str, work: Callable[[Item], Result], items: Iterable[Item], *, w
         return list(pool.map(work, items))
 
 
-def ssh_answers(address: IPv4Address | IPv6Address, timeout: float = 1.0) -> bool:
-    """Whether an SSH daemon greets at `address` (RFC 4253, section 4.2); call it inside."""
-    with contextlib.suppress(OSError), socket.create_connection((str(address), SSH_PORT), timeout) as link:
+def ssh_answers(address: IPv4Address | IPv6Address, station: IPv4Address, timeout: float = 1.0) -> bool:
+    """Whether an SSH daemon greets at `address` (RFC 4253, section 4.2); call it inside.
+
+    The question comes from the operator's `station`: a configured host answers nobody else.
+    """
+    origin = (str(station), 0) if address.version == station.version else None
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((str(address), SSH_PORT), timeout, source_address=origin) as link,
+    ):
         return link.recv(len(GREETING)) == GREETING
     return False
 

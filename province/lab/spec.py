@@ -105,7 +105,7 @@ class LabSpec:
 
     domain: DNS suffix of the guests' full names.
     station: the operator's and the mirror's address; a gateway address, or else put on the loopback.
-    user: the account the operator enters with before any configuration has run.
+    user, user_id: the account the operator enters with before any configuration has run.
     routes: prefixes of the namespace that lie behind a guest.
     """
 
@@ -116,6 +116,7 @@ class LabSpec:
     mirror: MirrorSpec = MirrorSpec()
     routes: tuple[Route, ...] = ()
     user: str = "ops"
+    user_id: int = 2000
 
 
 def problems(spec: LabSpec) -> list[str]:

@@ -26,6 +26,7 @@ def lab_spec(
         guests=tuple(_guest(host) for host in fleet.hosts.values()),
         mirror=MirrorSpec(packages=tuple(sorted(set(packages))), debs=debs, images=images),
         user=fleet.environment.administrators[0].name,
+        user_id=fleet.environment.administrators[0].uid,
     )
 
 

@@ -92,7 +92,7 @@ class Builder:
 
     def _units(self, chosen: Iterable[Capability], host: Host, view: Variables) -> dict[str, Unit]:
         return {
-            name: Unit(spec.state, spec.enabled, spec.restart_on, spec.reload_on)
+            name: Unit(spec.state, spec.enabled, spec.restart_on, spec.reload_on, spec.probe)
             for one in chosen
             for name, spec in one.units.items()
             if self._holds(spec.when, one, host, view)

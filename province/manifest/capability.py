@@ -86,12 +86,14 @@ class UnitSpec(Fact):
     """A systemd unit. `state: null` leaves it to somebody else whether it runs.
 
     `restart_on`, `reload_on`: patterns of paths; a change of such a file restarts or reloads the unit.
+    `probe`: a command that succeeds as long as what the unit has loaded is what its files say; else it is reloaded.
     """
 
     state: Literal["running", "stopped"] | None = "running"
     enabled: bool = True
     restart_on: tuple[NonBlank, ...] = ()
     reload_on: tuple[NonBlank, ...] = ()
+    probe: NonBlank | None = None
     when: NonBlank | None = None
 
 

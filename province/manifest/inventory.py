@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 from province.fleet.fleet import Fleet
@@ -25,8 +26,7 @@ def inventory(fleet: Fleet) -> dict[str, Any]:
         facts = host_facts(fleet, host, peers)
         if facts["cluster_first"]:
             groups.setdefault("first_control_plane", []).append(host.name)
-        if facts["cluster_site"]:
-            facts |= image_view(images, f"{facts['mirror_base']}/images")
+        facts |= image_view(images if facts["cluster_site"] else (), f"{facts['mirror_base']}/images")
         hosts[host.name] = facts | _connection(fleet, host)
     return {"groups": groups, "hosts": hosts}
 
@@ -51,6 +51,9 @@ def _connection(fleet: Fleet, host: Host) -> dict[str, object]:
         "ansible_host": str(host.management.ipv4.ip),
         "ansible_user": fleet.environment.administrators[0].name,
         "ansible_ssh_common_args": f"-F {config}",
+        # Two checkouts may have hosts with the same addresses: neither may use the other's open connections.
+        # The path of a socket has at most 107 bytes, so the checkout's path itself does not fit.
+        "ansible_control_path_dir": f"~/.ansible/cp-{sha256(str(config).encode()).hexdigest()[:8]}",
         "ansible_python_interpreter": "/usr/bin/python3",
     }
 

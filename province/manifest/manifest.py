@@ -59,12 +59,16 @@ class Sysctl:
 
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit; the patterns name the files whose change restarts or reloads it."""
+    """A systemd unit; the patterns name the files whose change restarts or reloads it.
+
+    `probe` is a command that fails when what the unit has loaded is no longer what its files say.
+    """
 
     state: Literal["running", "stopped"] | None
     enabled: bool
     restart_on: tuple[str, ...]
     reload_on: tuple[str, ...]
+    probe: str | None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from infra.marks import vocabulary
 from infra.policy.rules import violations
 from infra.programs.systems import delivered
+from province.fleet.system import System
 from province.ops import stacks
 from province.toolchain import pins
 
@@ -65,17 +67,36 @@ def test_a_quota_is_counted(stack: LiveStack) -> None:
         assert quota.body["status"]["hard"] == quota.spec["hard"], str(quota)
 
 
-def test_a_pod_answers_through_its_service_with_who_it_is(stack: LiveStack) -> None:
-    proofs = [(system, name) for system in stack.fleet.systems_at(stack.site) for name in delivered(system)]
-    assert proofs
-    for system, name in proofs:
-        answer = json.loads(
-            stack.kubectl("get", "--raw", f"/api/v1/namespaces/{system.id}/services/{name}:http/proxy/")
-        )
-        assert answer["system"] == system.id
-        assert answer["site"] == stack.site.id
-        assert answer["pod"].startswith(f"{name}-")
-        assert answer["version"] == pins.load().artefact(str(system.components[name].image)).version
+def proofs(stack: LiveStack) -> list[tuple[System, str]]:
+    found = [(system, name) for system in stack.fleet.systems_at(stack.site) for name in delivered(system)]
+    assert found, "no system of this site has a component whose image we build"
+    return found
+
+
+def is_who_it_should_be(answer: str, stack: LiveStack, system: System, name: str) -> None:
+    said = json.loads(answer)
+    assert said["system"] == system.id
+    assert said["site"] == stack.site.id
+    assert said["pod"].startswith(f"{name}-")
+    assert said["version"] == pins.load().artefact(str(system.components[name].image)).version
+
+
+def test_a_pod_says_who_it_is_at_its_services_address(stack: LiveStack) -> None:
+    """The service's own address exists in the cluster only: a host of the cluster asks."""
+    host = next(host for host in stack.fleet.hosts_of(stack.site.id) if host.host_class == "control-plane")
+    addresses = {(one.namespace, one.name): one.spec["clusterIP"] for one in stack.live("Service")}
+    for system, name in proofs(stack):
+        url = f"http://{addresses[system.id, name]}:{system.components[name].port}/"
+        asked = ["ssh", host.name, "--", "curl", "--silent", "--show-error", "--max-time", "10", url]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        is_who_it_should_be(done.stdout, stack, system, name)
+
+
+def test_a_pod_says_who_it_is_through_the_api_server(stack: LiveStack) -> None:
+    for system, name in proofs(stack):
+        path = f"/api/v1/namespaces/{system.id}/services/{name}:http/proxy/"
+        is_who_it_should_be(stack.kubectl("get", "--raw", path), stack, system, name)
 
 
 def test_a_second_up_changes_nothing(stack: LiveStack) -> None:
@@ -97,4 +118,3 @@ def test_a_change_by_hand_is_found_with_its_field_and_repaired(stack: LiveStack)
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
     labels = json.loads(stack.kubectl("get", "namespace", system.id, "-o", "json"))["metadata"]["labels"]
     assert labels[key] == system.tier
-    assert stack.pulumi(*FIND).returncode == 0

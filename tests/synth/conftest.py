@@ -52,6 +52,11 @@ class Synth:
         (found,) = [one for one in self.objects if (one.kind, one.namespace, one.name) == (kind, namespace, name)]
         return found
 
+    def registered(self, kind: str, namespace: str, name: str) -> Registration:
+        """How the object with this place and name was registered."""
+        (found,) = [one for one in self.registrations if one.name == f"{namespace}/{kind}/{name}"]
+        return found
+
 
 def synthesise(fleet: Fleet, site: Site, layer: str) -> Synth:
     """Run a layer's program for a site."""

@@ -24,6 +24,8 @@ class Registration:
     retained: bool
     custom: bool
     create_within: str
+    after: tuple[str, ...]
+    """The names of the resources that must be there first."""
 
     @property
     def is_object(self) -> bool:
@@ -65,6 +67,7 @@ class _Monitor(mocks.MockMonitor):
                     retained=request.retainOnDelete,
                     custom=request.custom,
                     create_within=request.customTimeouts.create,
+                    after=tuple(urn.rpartition("::")[2] for urn in request.dependencies),
                 )
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from infra import quantity
+from infra.objects import Kind
 from infra.policy.rules import violations
 from infra.programs.systems import delivered
 from province.fleet.load import load_fleet
+from province.fleet.system import System
 from province.toolchain import pins
 
-from .conftest import Synth
+from .conftest import Synth, synthesise
 
 MOST_IN_A_STACK = 300
 IN_A_ROOM = {
@@ -52,7 +55,9 @@ def test_every_system_with_a_room_stands_at_a_site() -> None:
 def test_every_object_of_a_system_carries_its_marks(synth: Synth) -> None:
     key = synth.words.key
     systems = {system.id: system for system in synth.systems}
+    versions = {kind.kind: kind.api_version for kind in Kind}
     for one in synth.objects:
+        assert one.body["apiVersion"] == versions[one.kind]
         system = systems[str(one.namespace)]
         expected = {
             "app.kubernetes.io/part-of": system.id,
@@ -166,6 +171,8 @@ def test_everything_stands_in_the_one_protected_cluster(synth: Synth) -> None:
     assert provider.inputs["clusterIdentifier"]
     assert provider.inputs["enableServerSideApply"] == "true"
     assert provider.inputs["enableConfigMapMutable"] == "true"
+    assert provider.inputs["enableSecretMutable"] == "true"
+    assert provider.inputs["deleteUnreachable"] == "false"
     for one in synth.registrations:
         if one.is_object:
             assert f"::{provider.name}::" in one.provider, one.name
@@ -183,35 +190,80 @@ def test_no_rule_is_broken(synth: Synth) -> None:
     assert not [str(one) for one in violations(synth.objects, synth.words)]
 
 
+def proofs(synth: Synth) -> list[tuple[System, str]]:
+    found = [(system, name) for system in synth.systems for name in delivered(system)]
+    assert found, "no system of this site has a component whose image we build"
+    return found
+
+
 def test_a_pod_of_our_own_proves_that_a_room_can_be_lived_in(synth: Synth) -> None:
-    proofs = [(system, name) for system in synth.systems for name in delivered(system)]
-    assert proofs, "no system of this site has a component whose image we build"
-    for system, name in proofs:
+    for system, name in proofs(synth):
         component = system.components[name]
-        selector = {"app.kubernetes.io/part-of": system.id, "app.kubernetes.io/component": name}
         deployment = synth.object("Deployment", system.id, name).spec
         (container,) = deployment["template"]["spec"]["containers"]
-        assert deployment["selector"] == {"matchLabels": selector}
-        assert deployment["template"]["metadata"]["labels"] == selector
+        assert deployment["replicas"] == (component.replicas or 1)
+        assert container["name"] == name
         assert container["image"] == pins.load().reference(str(component.image))
         assert container["imagePullPolicy"] == "IfNotPresent"
         assert container["ports"] == [{"name": "http", "containerPort": component.port}]
         assert container["readinessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
         assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
-        said = {entry["name"]: entry.get("value") for entry in container["env"]}
-        assert said == {"SYSTEM": system.id, "SITE": synth.site.id, "POD": None}
-        assert deployment["template"]["spec"]["automountServiceAccountToken"] is False
-        service = synth.object("Service", system.id, name).spec
-        assert service["selector"] == selector
-        assert [(port["port"], port["targetPort"]) for port in service["ports"]] == [(component.port, "http")]
+        assert container["env"] == [
+            {"name": "SYSTEM", "value": system.id},
+            {"name": "SITE", "value": synth.site.id},
+            {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        ]
+
+
+def test_the_pod_is_nobody_and_cannot_write(synth: Synth) -> None:
+    for system, name in proofs(synth):
+        pod = synth.object("Deployment", system.id, name).spec["template"]["spec"]
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["runAsGroup"] != 0
+        assert [one["securityContext"]["readOnlyRootFilesystem"] for one in pod["containers"]] == [True]
+
+
+def test_service_and_door_lead_to_the_pod(synth: Synth) -> None:
+    for system, name in proofs(synth):
+        selector = {"app.kubernetes.io/part-of": system.id, "app.kubernetes.io/component": name}
+        deployment = synth.object("Deployment", system.id, name)
+        service = synth.object("Service", system.id, name)
+        door = synth.object("NetworkPolicy", system.id, name)
+        assert deployment.spec["selector"] == {"matchLabels": selector}
+        assert deployment.spec["template"]["metadata"]["labels"] == selector
+        assert door.spec["podSelector"] == {"matchLabels": selector}
+        assert door.spec["policyTypes"] == ["Ingress"]
+        assert service.spec["type"] == "ClusterIP"
+        assert service.spec["selector"] == selector
+        (port,) = service.spec["ports"]
+        assert (port["port"], port["targetPort"]) == (system.components[name].port, "http")
+        for one in (deployment, service, door):
+            assert one.labels["app.kubernetes.io/component"] == name
+
+
+def test_the_door_is_there_before_the_pod_and_the_pod_before_the_service(synth: Synth) -> None:
+    for system, name in proofs(synth):
+        assert f"{system.id}/NetworkPolicy/{name}" in synth.registered("Deployment", system.id, name).after
+        assert f"{system.id}/Deployment/{name}" in synth.registered("Service", system.id, name).after
+
+
+def test_sizes_are_the_models(synth: Synth) -> None:
+    """What the model leaves open is left to the room's limits."""
+    (system, name), *_ = proofs(synth)
+    component = system.components[name].model_copy(update={"cpu_millicores": 250, "memory_mib": 64, "replicas": 2})
+    sized = system.model_copy(update={"components": {name: component}})
+    fleet = replace(synth.fleet, systems={**synth.fleet.systems, system.id: sized})
+    spec = synthesise(fleet, synth.site, "systems").object("Deployment", system.id, name).spec
+    (container,) = spec["template"]["spec"]["containers"]
+    assert spec["replicas"] == 2
+    assert container["resources"] == {side: {"cpu": "250m", "memory": "64Mi"} for side in ("requests", "limits")}
 
 
 def test_only_the_sites_control_planes_may_ask_the_proof_of_life(synth: Synth) -> None:
     planes = [host for host in synth.fleet.hosts_of(synth.site.id) if host.host_class == "control-plane"]
     addresses = {str(address) for host in planes for device in host.interfaces for address in device.address.plain}
-    for system in synth.systems:
-        for name in delivered(system):
-            (rule,) = synth.object("NetworkPolicy", system.id, name).spec["ingress"]
-            assert {caller["ipBlock"]["cidr"].partition("/")[0] for caller in rule["from"]} == addresses
-            assert {caller["ipBlock"]["cidr"].partition("/")[2] for caller in rule["from"]} == {"32", "128"}
-            assert rule["ports"] == [{"protocol": "TCP", "port": system.components[name].port}]
+    for system, name in proofs(synth):
+        (rule,) = synth.object("NetworkPolicy", system.id, name).spec["ingress"]
+        assert {caller["ipBlock"]["cidr"].partition("/")[0] for caller in rule["from"]} == addresses
+        assert {caller["ipBlock"]["cidr"].partition("/")[2] for caller in rule["from"]} == {"32", "128"}
+        assert rule["ports"] == [{"protocol": "TCP", "port": system.components[name].port}]

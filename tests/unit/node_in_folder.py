@@ -79,7 +79,7 @@ def a_file(content: str, mode: str = "0644", check: str | None = None, secret: b
 
 def a_unit(**more: Any) -> dict[str, Any]:
     """A unit of a manifest that shall run."""
-    return {"state": "running", "enabled": True, "restart_on": [], "reload_on": [], **more}
+    return {"state": "running", "enabled": True, "restart_on": [], "reload_on": [], "probe": None, **more}
 
 
 def a_user(name: str, login: str | None = None, **more: Any) -> dict[str, Any]:

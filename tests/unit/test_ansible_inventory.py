@@ -10,6 +10,7 @@ from pathlib import Path
 
 from province.fleet.load import load_fleet
 from province.manifest.capability import CHECKOUT
+from province.manifest.inventory import inventory
 from tests.unit.conftest import Edit
 
 
@@ -28,7 +29,7 @@ def ansible_inventory(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_ansible_finds_every_host_of_the_environment_with_its_flat_facts(data: Path) -> None:
     done = ansible_inventory(data / "lab")
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(done.stdout, object_hook=lambda one: one.get("__ansible_unsafe", one))
     fleet = load_fleet("lab", data)
     assert set(found["_meta"]["hostvars"]) == set(fleet.hosts)
     for name, host in fleet.hosts.items():
@@ -36,6 +37,15 @@ def test_ansible_finds_every_host_of_the_environment_with_its_flat_facts(data: P
         assert facts["ansible_host"] == str(host.management.ipv4.ip)
         assert facts["host_class"] == host.host_class
         assert [one["device"] for one in facts["interfaces"]] == [one.device for one in host.interfaces]
+
+
+def test_two_checkouts_never_share_a_connection(data: Path) -> None:
+    folders = {
+        variables["ansible_control_path_dir"]
+        for fleet in (load_fleet("lab"), load_fleet("lab", data))
+        for variables in inventory(fleet)["hosts"].values()
+    }
+    assert len(folders) == 2
 
 
 def test_a_mistake_in_the_data_is_shown_as_a_finding_without_a_traceback(data: Path, edit: Edit) -> None:

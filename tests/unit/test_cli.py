@@ -35,7 +35,6 @@ def test_check_says_what_the_model_holds() -> None:
     done = province("check", "--environment", "production")
     assert done.returncode == 0
     assert "102 communes (85 xã, 14 phường, 3 đặc khu), 204 nodes" in done.stdout
-    assert parsed("check") == []
 
 
 def test_check_lists_findings_as_json_with_its_own_exit_code(data: Path, edit: Edit) -> None:
@@ -73,8 +72,7 @@ def test_unverified_facts_block_production() -> None:
 
 @pytest.mark.parametrize("name", ["phu-quoc-party", "31078", "phu-quoc", "e-office", "rach-gia"])
 def test_show_knows_nodes_communes_systems_and_sites(name: str) -> None:
-    assert isinstance(parsed("show", name), dict)
-    assert province("show", name, "--lang", "vi").returncode == 0
+    assert isinstance(parsed("show", name, "--lang", "vi"), dict)
 
 
 def test_show_tells_what_a_node_is() -> None:

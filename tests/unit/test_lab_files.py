@@ -79,11 +79,11 @@ def test_the_operators_account_is_added_once(tmp_path: Path, monkeypatch: pytest
     for name in ("passwd", "group", "shadow", "gshadow"):
         (tmp_path / "etc" / name).write_text("root:x:0:0\n")
     for _ in range(2):
-        bootstrap.install(tmp_path, GUEST, "lab.test", "ops")
+        bootstrap.install(tmp_path, GUEST, SPEC)
     passwd = (tmp_path / "etc/passwd").read_text().splitlines()
     assert [line.split(":")[0] for line in passwd] == ["root", "ops"]
     assert (tmp_path / "etc/shadow").read_text().splitlines()[1].startswith("ops:*:")
-    assert owners[-1] == (bootstrap.USER_ID, bootstrap.USER_ID)
+    assert owners[-1] == (SPEC.user_id, SPEC.user_id)
 
 
 def package(source: Path) -> Deb:

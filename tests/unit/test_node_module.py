@@ -165,6 +165,15 @@ def test_a_unit_that_must_not_run_is_stopped(host: HostInFolder) -> None:
     ]  # fmt: skip
 
 
+def test_what_was_loaded_and_then_changed_by_hand_is_loaded_again(host: HostInFolder) -> None:
+    host.write("/loaded", "rules\n")
+    units = {"nft.service": a_unit(probe=f"grep -q rules {host.path('/loaded')}")}
+    converge(host, units=units)
+    assert converge(host, units=units) == []
+    host.write("/loaded", "other\n")
+    assert converge(host, units=units) == ["reload-or-restart nft.service"]
+
+
 def test_a_run_cut_short_before_the_restart_is_finished_by_the_next(host: HostInFolder) -> None:
     parts: dict[str, Any] = {
         "files": {"/etc/a": a_file("1")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ def plan(node: Node, units: dict[str, dict[str, Any]], changed: Iterable[str]) -
     seen = _look(node, list(units))
     actions: list[Action] = []
     for name, unit in units.items():
-        actions += _plan(name, unit, seen[name], paths)
+        actions += _plan(node, name, unit, seen[name], paths)
     return actions
 
 
@@ -68,11 +69,14 @@ def settle(node: Node, units: dict[str, dict[str, Any]], health: Iterable[str]) 
         _wait(lambda command=command: _failure(node, command), deadline)
 
 
-def _plan(name: str, unit: dict[str, Any], seen: Seen, changed: list[str]) -> list[Action]:
+def _plan(node: Node, name: str, unit: dict[str, Any], seen: Seen, changed: list[str]) -> list[Action]:
     actions = []
     if unit["enabled"] != seen.enabled:
         actions.append(Action("enable" if unit["enabled"] else "disable", name))
-    verb = _verb(unit, seen.active in ("active", "reloading", "activating"), changed)
+    active = seen.active in ("active", "reloading", "activating")
+    verb = _verb(unit, active, changed)
+    if active and not verb and unit["probe"] and node.try_run(shlex.split(unit["probe"])).code:
+        verb = "reload-or-restart"
     return actions + ([Action(verb, name)] if verb else [])
 
 
