@@ -25,7 +25,7 @@ NOT_BUILT = "a cluster that is not built yet"
 """The identity under which a preview shows what a future cluster would hold; nothing is ever applied under it."""
 
 REQUESTS_PER_S = 100
-"""How fast the API server is asked. With the provider's own limit a refresh of 240 objects takes a third longer."""
+"""How fast the API server is asked. With the provider's own limit a refresh of 240 objects takes a fifth longer."""
 
 NOT_BUILT_KUBECONFIG = """\
 apiVersion: v1
