@@ -39,10 +39,13 @@ def build_all(names: Iterable[str] = ()) -> dict[str, Path]:
 
 
 def installed(artefact: Artefact) -> Path | None:
-    """Return the program of that name on the PATH if it answers with exactly the pinned version."""
+    """Return the program of that name on the PATH if it answers with exactly the pinned version.
+
+    One of the cache's own, which a shell of ours puts on the PATH, is not an installed one.
+    """
     rule = artefact.installed
     place = shutil.which(artefact.name) if rule else None
-    if rule is None or place is None:
+    if rule is None or place is None or Path(place).resolve().is_relative_to(cache.directory().resolve()):
         return None
     try:
         answer = subprocess.run([place, *rule.arguments], capture_output=True, text=True, check=False)

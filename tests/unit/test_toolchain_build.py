@@ -131,6 +131,19 @@ def test_any_other_installed_program_is_left_aside(
     assert build.installed(tiny) is None
 
 
+def test_a_link_to_the_caches_own_program_is_not_an_installed_one(
+    tiny: pins.Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = 'test "$*" = "version --client" && echo "Client Version: 1.2.3"'
+    program = install(tmp_path / "cache" / "go" / "key", script, monkeypatch)
+    monkeypatch.setenv("PROVINCE_CACHE", str(tmp_path / "cache"))
+    link = tmp_path / "desk" / program.name
+    link.parent.mkdir()
+    link.symlink_to(program)
+    monkeypatch.setenv("PATH", str(link.parent), prepend=":")
+    assert build.installed(tiny) is None
+
+
 def test_a_program_without_a_rule_is_never_taken_from_the_machine(
     tiny: pins.Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
