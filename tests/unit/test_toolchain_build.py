@@ -45,7 +45,7 @@ def with_checksum(artefact: pins.Artefact, figure: str) -> pins.Artefact:
 
 
 def install(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     program = folder / "tiny"
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
