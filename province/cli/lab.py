@@ -79,9 +79,12 @@ def ssh(
 
 
 @app.command("off")
-def power_off(host: Annotated[str, typer.Argument(help="Name of a host.")]) -> None:
+def power_off(host: Annotated[str, typer.Argument(help="Name of a host.")], as_json: Json = False) -> None:
     """Cut the power of one host; `province lab up` starts it again."""
     was_on = desk.power_off(_checkout(), provision.specification(_fleet()), host)
+    if as_json:
+        print_json({"host": host, "changed": was_on})
+        return
     typer.echo(f"{host}: {'off' if was_on else 'was off already'}")
 
 

@@ -95,3 +95,20 @@ def test_coverage_lists_every_row_of_the_mission() -> None:
     assert {"id", "component", "declared_in", "tests", "state"} <= set(rows[0])
     assert not [row["id"] for row in rows if not row["declared_in"] or not row["tests"]]
     assert {row["state"] for row in rows} <= {"declared", "configured", "verified"}
+
+
+def test_inventory_is_flat_and_complete() -> None:
+    listed = parsed("inventory", "--environment", "production")
+    assert len(listed["hosts"]) == 204 + 22 + 18
+    assert listed["hosts"]["phu-quoc-party"]["ansible_host"] == "198.19.1.198"
+    assert set(listed["groups"]["edge"]) <= set(listed["hosts"])
+
+
+def test_render_shows_a_node_and_what_changed_since_a_revision() -> None:
+    shown = province("render", "phu-quoc-party")
+    assert shown.returncode == 0, shown.stderr
+    assert "--- /etc/ssh/sshd_config" in shown.stdout
+    assert "PermitRootLogin no" in shown.stdout
+    unknown = province("render", "phu-quoc-party", "--diff", "no-such-revision")
+    assert unknown.returncode == 2
+    assert "no revision 'no-such-revision'" in unknown.stderr
