@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -20,7 +21,7 @@ def check(
     """Validate every file of the model; print all findings, or what the model holds."""
     try:
         fleet = load_fleet(environment)
-        waiting = blockers(fleet)
+        waiting = blockers(fleet, datetime.now(UTC).date())
         if ready and waiting:
             raise BadData(waiting)
     except BadData as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -68,7 +69,7 @@ def drift(environment: Environment = "lab", as_json: Json = False) -> None:
 def _ready(environment: str) -> Fleet:
     """The fleet of an environment that may be applied; refuses one that waits for verified facts."""
     fleet = load_fleet(environment)
-    if waiting := blockers(fleet):
+    if waiting := blockers(fleet, datetime.now(UTC).date()):
         raise BadData(waiting)
     return fleet
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from province.fleet.commune import Commune, CommuneKind
@@ -19,6 +20,8 @@ from province.fleet.site import Site, SitePurpose
 
 if TYPE_CHECKING:
     from province.fleet.fleet import Fleet
+
+REVIEW_DUE = timedelta(days=366)
 
 
 def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Finding]:
@@ -36,8 +39,11 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
     return findings
 
 
-def blockers(fleet: Fleet) -> list[Finding]:
-    """What keeps an environment that requires verified facts from being applied; empty for the others."""
+def blockers(fleet: Fleet, today: date) -> list[Finding]:
+    """What keeps an environment that requires verified facts from being applied; empty for the others.
+
+    Address records are due for review after a year (Circular 19/2023/TT-BTTTT, through source V4).
+    """
     if not fleet.environment.requires_verified:
         return []
     found = unconfirmed(fleet.endpoints, fleet.origins)
@@ -49,6 +55,14 @@ def blockers(fleet: Fleet) -> list[Finding]:
                 "true",
                 "addresses are those of the documentation plan",
                 f"put the real plan into {fleet.environment.id}/{fleet.environment.address_overlay}",
+            )
+        )
+    reviewed = fleet.province.addressing.review.reviewed_on
+    if today - reviewed > REVIEW_DUE:
+        mend = "review the addresses with the network's operator, then write down the day"
+        found.append(
+            Finding(
+                fleet.origins["province"], "addressing.review.reviewed_on", str(reviewed), "older than a year", mend
             )
         )
     return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from ipaddress import IPv4Network
 from itertools import combinations, pairwise
 
 import pytest
 
+from province.fleet.check import blockers
 from province.fleet.commune import BackupKind
 from province.fleet.fact import Body, RoutingDomain
 from province.fleet.fleet import Fleet
@@ -138,6 +140,13 @@ def test_waves_keep_bodies_apart_and_islands_last(fleet: Fleet) -> None:
         if any(fleet.communes[code].location.island for code in codes):
             island_waves.add(wave.number)
     assert island_waves == {wave.number for wave in fleet.waves[-2:]}
+
+
+def test_addresses_that_nobody_reviewed_for_a_year_block_production(fleet: Fleet) -> None:
+    reviewed = fleet.province.addressing.review.reviewed_on
+    fresh = {finding.key for finding in blockers(fleet, reviewed + timedelta(days=366))}
+    stale = {finding.key for finding in blockers(fleet, reviewed + timedelta(days=367))}
+    assert stale - fresh == {"addressing.review.reviewed_on"}
 
 
 def test_host_names_are_unique_and_computed(fleet: Fleet) -> None:
