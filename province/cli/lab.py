@@ -53,6 +53,13 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
+def possible(as_json: Json = False) -> None:
+    """Say whether this machine can run the lab; exit 7 with everything that it lacks."""
+    desk.check_machine(_checkout(), provision.specification(_fleet()))
+    print_json({"possible": True}) if as_json else typer.echo("this machine can run the lab")
+
+
+@app.command()
 def shell() -> None:
     """Open a shell inside the lab's network, where the plain commands of every tool work."""
     checkout = _checkout()

@@ -77,6 +77,7 @@ def up(checkout: Path, spec: LabSpec, *, say: Say = to_stderr) -> Report:
     report = Report(say)
     with exclusive(place, "up"):
         requirements.check(place, spec, set(guests.running(place)))
+        requirements.check_kernel()
         with report.step("programs") as changed:
             changed.extend(requirements.install_programs())
         with report.step("kernel limits") as changed:

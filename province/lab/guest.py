@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from province.errors import ProvinceError
-from province.lab import bootstrap, cgroups, mounts, network, processes
+from province.lab import bootstrap, cgroups, kernel, mounts, network, processes
 from province.lab.ca import HOST_KEY, Authority
 from province.lab.commands import enter, run
 from province.lab.spec import GuestSpec, Image, LabSpec
@@ -146,15 +146,20 @@ def cut_power(place: Place, names: Iterable[str]) -> None:
     """Cut guests' power: everything in them ends at once, their disks stay.
 
     A supervisor's death alone would leave the container alive, and so would a supervisor that somebody else
-    killed: so it is the processes in the container that are killed, found by descent and by control group.
+    killed: so it is the processes in the container that are killed, found by descent and by control group. A few
+    guests at a time, with the kernel given time between them (see `kernel`).
     """
     supervisors = running(place)
-    doomed: set[int] = set()
-    for name in names:
-        doomed |= cgroups.members(place.machine(name))
-        if name in supervisors:
-            doomed |= {supervisors[name].pid, *processes.descendants(supervisors[name].pid)}
-    processes.end(doomed)
+    waiting = list(names)
+    while waiting:
+        batch, waiting = waiting[: kernel.GUESTS_AT_ONCE], waiting[kernel.GUESTS_AT_ONCE :]
+        doomed: set[int] = set()
+        for name in batch:
+            doomed |= cgroups.members(place.machine(name))
+            if name in supervisors:
+                doomed |= {supervisors[name].pid, *processes.descendants(supervisors[name].pid)}
+        processes.end(doomed)
+        kernel.settle()
 
 
 def stop(place: Place, name: str) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
-from province.lab import mounts
+from province.lab import kernel, mounts
 from province.lab.commands import run
 from province.lab.sources import KEYRING
 from province.lab.spec import LabSpec
@@ -163,6 +163,15 @@ def _disk_problems(place: Place, spec: LabSpec, running: set[str]) -> Iterator[s
         free = shutil.disk_usage(folder).free // 2**20
         if free < mib:
             yield f"disk: {folder} needs {mib} MiB, {free} MiB are free"
+
+
+def check_kernel() -> None:
+    """Raise ProvinceError when no host could start, because the kernel takes no more seccomp filters."""
+    if not kernel.takes_filters():
+        raise _machine_error(
+            ["its kernel takes no seccomp filters (any more), which every sandboxed service needs"],
+            "if they worked before, the kernel is stuck: start the machine again",
+        )
 
 
 def _machine_error(found: list[str], hint: str) -> ProvinceError:
