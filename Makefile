@@ -32,7 +32,6 @@ test: setup ## everything that CI runs: lint, types, every test, the real lab (r
 	@$(PROVINCE) lab run -- .venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
 
 test-without-lab: setup lint ## the same where no host can start; tests that need one are skipped with the reason
-	@tools/browser
 	@.venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
 
 check: setup lint ## lint, types and every offline test; needs neither root nor network

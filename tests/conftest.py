@@ -11,9 +11,9 @@ NO_LAB = "PROVINCE_NO_LAB"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs hosts where none can start; until the machine is mended, which the reason says how."""
+    """Skip what needs hosts, or a browser's sandbox, where neither can start; the reason says how to mend that."""
     reason = os.environ.get(NO_LAB)
     if reason:
         for item in items:
-            if item.get_closest_marker("lab"):
+            if item.get_closest_marker("lab") or item.get_closest_marker("browser"):
                 item.add_marker(pytest.mark.skip(reason=reason))
