@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down test test-without-lab check lint soak bench report clean
+.PHONY: help setup lab lab-down test test-without-lab check offline-tests lint soak bench report clean
 
 PROVINCE := .venv/bin/province
 OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
@@ -34,7 +34,10 @@ test: setup ## everything that CI runs: lint, types, every test, the real lab (r
 test-without-lab: setup lint ## the same where no host can start; tests that need one are skipped with the reason
 	@.venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
 
-check: setup lint ## lint, types and every offline test; needs neither root nor network
+check: setup ## lint, types and every offline test, both at once; needs neither root nor network
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint offline-tests
+
+offline-tests: setup
 	@.venv/bin/pytest -q $(OFFLINE_TESTS)
 
 lint: setup ## ruff, mypy strict, yamllint, ansible-lint, shellcheck, actionlint, the data

@@ -38,13 +38,13 @@ def show(
 
 
 def describe(fleet: Fleet, name: str, lang: str) -> dict[str, Any]:
-    """Everything known of the thing with this name; ProvinceError with the nearest name when there is none."""
+    """Everything known of the thing with this name; ProvinceError with the nearest name when there is none.
+
+    A site and a ward may share a short name; then it is the site, and the ward is known by its whole slug.
+    """
     hosts = {host.name: host for host in (*fleet.nodes, *fleet.hosts.values())}
     if name in hosts:
         return _host(fleet, hosts[name])
-    communes = {key: one for one in fleet.communes.values() for key in (one.code, one.slug, one.short)}
-    if name in communes:
-        return _commune(fleet, communes[name])
     for collection in (fleet.systems, fleet.sites, fleet.endpoints):
         if name in collection:
             fact = collection[name]
@@ -52,6 +52,9 @@ def describe(fleet: Fleet, name: str, lang: str) -> dict[str, Any]:
                 "name": fact.name.in_language(lang),
                 **{k: v for k, v in dump(fact).items() if k != "name"},
             }
+    communes = {key: one for one in fleet.communes.values() for key in (one.code, one.slug, one.short)}
+    if name in communes:
+        return _commune(fleet, communes[name])
     known = [*hosts, *communes, *fleet.systems, *fleet.sites, *fleet.endpoints]
     guess = nearest(name, known)
     raise ProvinceError(

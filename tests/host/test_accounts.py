@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from testinfra.host import Host as Connection
 
-from province.verify import control
 from province.verify.expectations import Expected
 from province.verify.facts import Account, parse_sudo_defaults
+from province.verify.marks import control
 
 Accounts = dict[str, Account]
 

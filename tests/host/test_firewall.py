@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host as Connection
 
-from province.verify import control, ruleset
+from province.verify import ruleset
 from province.verify.expectations import Expected
+from province.verify.marks import control
 from province.verify.ruleset import Ruleset
 
 OURS = "province"

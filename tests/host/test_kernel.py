@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from province.fleet.hosts import Host
-from province.verify import control
 from province.verify.expectations import Expected
 from province.verify.facts import settings_like
+from province.verify.marks import control
 
 Settings = dict[str, str]
 WHOLE_KERNEL = ("kernel.", "fs.")

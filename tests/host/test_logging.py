@@ -9,8 +9,8 @@ import pytest
 from testinfra.host import Host as Connection
 
 from province.fleet.hosts import Host
-from province.verify import control
 from province.verify.expectations import Expected
+from province.verify.marks import control
 
 KEPT = "/var/log/hosts/%s/messages.log"
 ARRIVES = "timeout 20 bash -c 'grep -q -m 1 %s < <(tail --pid=$$ -n 2000 -F %s 2>/dev/null)'"

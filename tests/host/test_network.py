@@ -8,9 +8,9 @@ import pytest
 from testinfra.host import Host as Connection
 
 from province.fleet.hosts import Host
-from province.verify import control
 from province.verify.expectations import Expected
 from province.verify.facts import Route, Socket
+from province.verify.marks import control
 
 Addresses = dict[str, frozenset[IPv4Interface | IPv6Interface]]
 

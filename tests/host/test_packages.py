@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from testinfra.host import Host as Connection
 
-from province.verify import control
 from province.verify.expectations import Expected
+from province.verify.marks import control
 
 ASKED = "apt-get update --print-uris -o Debug::NoLocking=1"
 """Every address that the next update would ask, of all source files merged; nothing is fetched."""

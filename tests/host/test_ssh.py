@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host as Connection
 
-from province.verify import control
 from province.verify.expectations import Expected
 from province.verify.facts import SshdConfig
+from province.verify.marks import control
 
 KEY_EXCHANGES = {
     "mlkem768x25519-sha256",

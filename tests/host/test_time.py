@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host as Connection
 
-from province.verify import control, facts
+from province.verify import facts
 from province.verify.expectations import Expected
+from province.verify.marks import control
 
 OTHER_DAEMONS = {"ntp", "ntpsec", "openntpd", "systemd-timesyncd"}
 OFFSET_SECONDS = 0.1

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from province.cli.show import describe
+from province.fleet.fleet import Fleet
+
 from .conftest import Edit
 
 PHU_QUOC = "fleet/communes/31078-dac-khu-phu-quoc.yml"
@@ -70,9 +73,19 @@ def test_unverified_facts_block_production() -> None:
     assert "nothing was changed" in refused.stderr
 
 
-@pytest.mark.parametrize("name", ["phu-quoc-party", "31078", "phu-quoc", "e-office", "rach-gia"])
-def test_show_knows_nodes_communes_systems_and_sites(name: str) -> None:
-    assert isinstance(parsed("show", name, "--lang", "vi"), dict)
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("phu-quoc-party", "fqdn", "phu-quoc-party.an-giang.example"),
+        ("31078", "commune", "Đặc khu Phú Quốc"),
+        ("phu-quoc", "code", "31078"),
+        ("e-office", "name", "Văn phòng điện tử"),
+        ("rach-gia", "purpose", "primary"),
+        ("phuong-rach-gia", "code", "30742"),
+    ],
+)
+def test_show_knows_nodes_communes_systems_and_sites(fleet: Fleet, name: str, key: str, value: str) -> None:
+    assert describe(fleet, name, "vi")[key] == value
 
 
 def test_show_tells_what_a_node_is() -> None:

@@ -12,7 +12,6 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.verify import control
 from province.verify.evidence import (
     End,
     Evidence,
@@ -23,7 +22,7 @@ from province.verify.evidence import (
     latest,
     read_evidence,
 )
-from province.verify.marks import declared_words, fits
+from province.verify.marks import control, declared_words, fits
 from province.verify.outcome import Outcome, worst
 from province.verify.run import PYTEST_CODES
 from province.verify.selection import select_hosts

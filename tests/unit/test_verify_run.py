@@ -38,7 +38,7 @@ WAIVERS = """
   expires: 2020-01-01
 """
 PASSES = '''
-from province.verify import control
+from province.verify.marks import control
 
 @control(25)
 def test_passes(host):
@@ -103,7 +103,7 @@ def test_every_outcome_has_its_own_place(place: Place) -> None:
     done = place.run(
         '''
 import pytest
-from province.verify import control
+from province.verify.marks import control
 
 pytestmark = pytest.mark.hosts("services", "gateway")
 
