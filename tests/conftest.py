@@ -7,7 +7,7 @@ import os
 import pytest
 
 NO_LAB = "PROVINCE_NO_LAB"
-"""Set by CI, with the reason, on a machine where `province lab possible` says no."""
+"""Set by CI, with the reason, on a machine where `province lab probe` says no."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

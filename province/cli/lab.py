@@ -11,7 +11,7 @@ from province.cli.options import Json, print_json
 from province.errors import ExitCode
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.lab import desk, provision, workbench
+from province.lab import desk, provision, requirements, workbench
 from province.lab.engine import Report
 
 app = typer.Typer(no_args_is_help=True)
@@ -53,10 +53,10 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
-def possible(as_json: Json = False) -> None:
-    """Say whether this machine can run the lab; exit 7 with everything that it lacks."""
-    desk.check_machine(_checkout(), provision.specification(_fleet()))
-    print_json({"possible": True}) if as_json else typer.echo("this machine can run the lab")
+def probe(as_json: Json = False) -> None:
+    """Say whether this machine's kernel can start a host at all; exit 7 when it cannot (any more)."""
+    requirements.check_kernel()
+    print_json({"starts_hosts": True}) if as_json else typer.echo("this kernel can start hosts")
 
 
 @app.command()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
 from province.lab import guest as guests
-from province.lab import inside, network, requirements
+from province.lab import inside, network
 from province.lab.commands import enter
 from province.lab.spec import GuestSpec, LabSpec
 from province.lab.state import Place, exclusive
@@ -28,14 +28,6 @@ class GuestStatus:
     running: bool
     reachable: bool
     cut: tuple[str, ...]
-
-
-def check_machine(checkout: Path, spec: LabSpec) -> None:
-    """Raise ProvinceError with everything that keeps this machine from running the lab; starts nothing."""
-    place = Place(checkout)
-    requirements.check_rights()
-    requirements.check(place, spec, set(guests.running(place)))
-    requirements.check_kernel()
 
 
 def status(checkout: Path, spec: LabSpec) -> list[GuestStatus]:
