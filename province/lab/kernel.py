@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from province.errors import ExitCode, ProvinceError
+
 PROC = Path("/proc")
 GUESTS_AT_ONCE = 4
 CALM_WORKERS = 32
@@ -33,14 +35,20 @@ raise SystemExit(libc.prctl(22, 2, ctypes.byref(program), 0, 0))
 """PR_SET_NO_NEW_PRIVS, then PR_SET_SECCOMP with a filter that allows everything (prctl(2))."""
 
 
-def settle(proc: Path = PROC, seconds: float = SETTLE_SECONDS) -> bool:
-    """Wait until few kernel workers are blocked; False when they still are after `seconds`."""
+def settle(proc: Path = PROC, seconds: float = SETTLE_SECONDS) -> None:
+    """Wait until few kernel workers are blocked.
+
+    Raises ProvinceError when they still are after `seconds`: to go on would only add to what they wait for.
+    """
     deadline = time.monotonic() + seconds
-    while blocked_workers(proc) > CALM_WORKERS:
+    while (blocked := blocked_workers(proc)) > CALM_WORKERS:
         if time.monotonic() > deadline:
-            return False
+            raise ProvinceError(
+                f"{blocked} workers of the kernel have been blocked for {seconds:.0f} s",
+                hint="it frees what ended hosts held; if `province lab probe` says no, start the machine again",
+                exit_code=ExitCode.MACHINE,
+            )
         time.sleep(PAUSE)
-    return True
 
 
 def blocked_workers(proc: Path = PROC) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from province.errors import ProvinceError
 from province.lab import kernel
 
 
@@ -28,9 +29,10 @@ def test_only_blocked_kernel_workers_count(tmp_path: Path) -> None:
 def test_settling_ends_when_the_workers_stay_blocked(tmp_path: Path) -> None:
     for pid in range(kernel.CALM_WORKERS):
         process(tmp_path, pid + 1, "kworker/0:9", "D")
-    assert kernel.settle(tmp_path, seconds=0)
+    kernel.settle(tmp_path, seconds=0)
     process(tmp_path, 9999, "kworker/0:10", "D")
-    assert not kernel.settle(tmp_path, seconds=0)
+    with pytest.raises(ProvinceError, match=f"{kernel.CALM_WORKERS + 1} workers of the kernel have been blocked"):
+        kernel.settle(tmp_path, seconds=0)
 
 
 def test_a_process_that_hangs_means_no(monkeypatch: pytest.MonkeyPatch) -> None:
