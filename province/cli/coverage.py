@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 import typer
@@ -13,6 +14,9 @@ from province.errors import ExitCode
 from province.fleet.coverage import CoverageRow, check_coverage, coverage, find_configured, find_proofs
 from province.fleet.findings import describe
 from province.fleet.load import load_fleet
+
+WIDTH_WITHOUT_TERMINAL = 160
+"""Columns for a table that goes to a file or a pipe."""
 
 
 def show_coverage(environment: Environment = "lab", as_json: Json = False) -> None:
@@ -34,7 +38,7 @@ def _print(rows: tuple[CoverageRow, ...]) -> None:
     table = Table("row", "component", "declared in", "tests", "state", box=None, pad_edge=False)
     for row in rows:
         table.add_row(str(row.id), row.component, _few(row.declared_in), str(len(row.tests)), row.state)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL).print(table)
     counted = Counter(row.state for row in rows)
     typer.echo(f"{len(rows)} rows: " + ", ".join(f"{count} {state}" for state, count in sorted(counted.items())))
 
