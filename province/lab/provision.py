@@ -19,7 +19,7 @@ from province.lab.topology import lab_spec
 from province.manifest.build import packages as wanted_packages
 from province.manifest.trust import IMAGES, MIRROR_KEY, USER_CA, stand_in, trust_folder
 from province.toolchain import build as programs
-from province.toolchain import cache, pins, pulumi_home
+from province.toolchain import cache, go, pins, pulumi_home
 from province.toolchain.images import ImageArchive, images
 
 LAB = "lab"
@@ -75,7 +75,7 @@ def own_packages() -> list[Path]:
                 files={f"usr/bin/{name}": (binaries[name], 0o755)},
                 maintainer="Platform engineers <platform@invalid>",
                 description=f"{name}, built from its pinned source",
-                architecture="amd64",
+                architecture=go.host_platform().partition("-")[2],
             )
             make_deb(folder, deb)
 

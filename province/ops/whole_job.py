@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from province.errors import ExitCode, ProvinceError
@@ -18,7 +18,11 @@ from province.ops import stacks
 from province.ops.stacks import COLOURS
 from province.ops.workplace import Outcome, Workplace
 
-RECAP = re.compile(r"^(\S+)\s*: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+RECAP = re.compile(r"^(?!localhost\b)(\S+)\s*: ok=\d+\s+changed=(\d+)", re.MULTILINE)
+ANSIBLE_CODES = {4: ExitCode.UNREACHABLE}
+"""What ansible-playbook's own codes are to us; any other but 0 is a failure (2: a task failed on a host)."""
+OUR_CODES = {int(code): code for code in ExitCode}
+"""The command `province` ends with the codes that it documents."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,23 @@ def configure(work: Workplace, *, check: bool = False, playbook: str = "site") -
     """Apply a playbook to every host; with `check` only find out what would change."""
     words = ["ansible-playbook", "-i", f"inventories/{work.environment}", f"ansible/playbooks/{playbook}.yml"]
     outcome = work.run(playbook, [*words, *(["--check", "--diff"] if check else [])])
-    hosts = {name: int(changed) for name, changed, _, _ in RECAP.findall(COLOURS.sub("", outcome.text))}
-    _stop_if_failed(f"ansible-playbook {playbook}.yml", outcome)
-    changed = sum(count > 0 for name, count in hosts.items() if name != "localhost")
-    total = len(hosts) - ("localhost" in hosts)
-    return Step(
-        playbook, f"{total} hosts: {changed} changed, {total - changed} unchanged", changed > 0, outcome.seconds
-    )
+    _stop_if_failed(f"ansible-playbook {playbook}.yml", outcome, ANSIBLE_CODES)
+    hosts = {name: int(count) for name, count in RECAP.findall(COLOURS.sub("", outcome.text))}
+    if not hosts:
+        raise ProvinceError(
+            f"ansible-playbook {playbook}.yml reached no host",
+            hint=f"everything it printed: {outcome.log}",
+            exit_code=ExitCode.NOTHING_SELECTED,
+        )
+    changed = sum(count > 0 for count in hosts.values())
+    line = f"{len(hosts)} hosts: {changed} changed, {len(hosts) - changed} unchanged"
+    return Step(playbook, line, changed > 0, outcome.seconds)
 
 
 def verify(work: Workplace) -> Step:
     """Verify every host; anything but a pass or a written waiver ends the job."""
     outcome = work.run("verify", [sys.executable, "-m", "province", "verify", "-e", work.environment])
-    _stop_if_failed("province verify", outcome)
+    _stop_if_failed("province verify", outcome, OUR_CODES)
     summary = [line for line in COLOURS.sub("", outcome.text).splitlines() if " pass" in line]
     return Step("verify", summary[-1].strip("= ") if summary else "", changed=False, seconds=outcome.seconds)
 
@@ -76,7 +84,7 @@ def stack_of(work: Workplace, site: str) -> str:
 def write_report(work: Workplace) -> Step:
     """Write the report of the newest evidence."""
     outcome = work.run("report", [sys.executable, "-m", "province", "report", "-e", work.environment])
-    _stop_if_failed("province report", outcome)
+    _stop_if_failed("province report", outcome, OUR_CODES)
     return Step("report", outcome.text.strip().splitlines()[-1], changed=False, seconds=outcome.seconds)
 
 
@@ -100,11 +108,10 @@ def _steps(work: Workplace, fleet: Fleet) -> Iterator[Step]:
     yield write_report(work)
 
 
-def _stop_if_failed(what: str, outcome: Outcome) -> None:
+def _stop_if_failed(what: str, outcome: Outcome, codes: Mapping[int, ExitCode]) -> None:
     if outcome.code != 0:
-        known = {int(code) for code in ExitCode}
         raise ProvinceError(
             f"{what} ended with exit code {outcome.code}\n{outcome.tail}",
             hint=f"everything it printed: {outcome.log}",
-            exit_code=ExitCode(outcome.code) if outcome.code in known else ExitCode.FAILED,
+            exit_code=codes.get(outcome.code, ExitCode.FAILED),
         )
