@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt
 
 from province.fleet.commune import CommuneCode
-from province.fleet.fact import Fact, NonBlank, Slug
+from province.fleet.fact import DeviceName, Fact, NonBlank, Slug
 from province.fleet.province import AddressPlan, DomainName
 from province.fleet.site import HostRole
 
@@ -27,6 +27,12 @@ class Platform(Fact):
     cgroup_v1: bool
     shared_sysctls: tuple[NonBlank, ...] = ()
     """Kernel settings (prefixes) that the host does not own; they are rendered, but the machine decides."""
+    tunnels: Literal["kernel", "wireguard-go"]
+    """What carries WireGuard: the kernel's module, or a program where the kernel has none."""
+    routing_domains: Literal["vrf", "rules"]
+    """How a gateway keeps routing domains apart: a VRF device for each, or rules by device where there are none."""
+    fair_queue: bool
+    """Whether the kernel has fq_codel; else classes wait in plain queues."""
     kernel_audit: bool
     """Whether the host has the kernel's audit subsystem for itself."""
 
@@ -48,6 +54,10 @@ class Environment(Fact):
     packages_from: Literal["services", "router"]
     """Who serves packages: the site's services hosts with the duty `mirror`, or the network's router."""
     communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
+    edge_paths: tuple[DeviceName, ...] | Literal["all"] = "all"
+    """The paths that exist here; a lab on one machine has not the memory for all of them at once."""
+    fast_communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
+    """Whose nodes watch their paths by the fast timers; the others take the calm ones."""
     sites: dict[Slug, SiteOverlay] = Field(default_factory=dict)
     domain: DomainName | None = None
     administrators: tuple[Administrator, ...] = Field(min_length=1)

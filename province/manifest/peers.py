@@ -127,7 +127,7 @@ class Peers:
 
     def _nodes(self, _: Host) -> Iterable[NetworkPair]:
         plan = self.fleet.province.addressing
-        return (plan.underlays[self.fleet.province.edge_underlays[0]], *plan.bodies.values())
+        return (plan.underlays[self.fleet.province.leased_path.id], *plan.bodies.values())
 
     def _mirror(self, host: Host) -> Iterable[NetworkPair]:
         return (self.mirror(host),)

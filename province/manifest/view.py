@@ -11,6 +11,7 @@ from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view
 from province.manifest.peers import EVERYBODY, Peers, prefixes
 from province.manifest.trust import Trust
+from province.manifest.tunnels import tunnel_view
 
 Router = tuple[IPv4Address, IPv6Address]
 Route = dict[str, str]
@@ -25,6 +26,7 @@ def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str
         **_services(host, known),
         **{f"platform_{key}": value for key, value in _platform(fleet).items()},
         **cluster_view(fleet, host, known),
+        **tunnel_view(fleet, host),
         "administrators": [one.model_dump() for one in fleet.environment.administrators],
     }
 
@@ -102,7 +104,7 @@ def _routes(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> lis
 
     Management traffic comes and goes through the management zone. The specialised network carries the sites and
     the host's own routing domain (both domains for a host that belongs to no body); everything else leaves
-    through the Internet at a commune, through the first zone's router at a site.
+    through the first backup at a commune, through the first zone's router at a site.
     """
     if interface.zone == fleet.province.management_zone and host.site:
         if interface.router:
@@ -111,12 +113,14 @@ def _routes(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> lis
         return _via([pair for site, pair in peers.management.items() if site != host.site], router)
     if interface.router is None:
         return []
-    if interface.device == fleet.province.edge_underlays[0]:
+    if interface.device == fleet.province.leased_path.id:
         plan = fleet.province.addressing
         domains = [host.routing_domain] if host.routing_domain else list(plan.bodies)
         behind = [plan.bodies[domain] for domain in domains] + ([] if host.site else [plan.sites])
         return _via(behind, interface.router)
-    return _default(interface.router) if interface.zone or not host.site else []
+    first_backup = next((one.device for one in host.interfaces[1:] if one.zone is None), None)
+    leaves = bool(interface.zone) if host.site else interface.device == first_backup
+    return _default(interface.router) if leaves else []
 
 
 def _via(networks: list[NetworkPair], router: Router) -> list[Route]:
