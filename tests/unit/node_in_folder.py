@@ -23,9 +23,8 @@ store: Any = import_module("province_node.store")
 ledger: Any = import_module("province_node.ledger")
 wanted: Any = import_module("province_node.wanted")
 
-PRETENDED = (
-    "systemctl", "systemd-run", "apt-get", "dpkg", "useradd", "usermod", "groupadd", "groupdel", "gpasswd", "journalctl"
-)  # fmt: skip
+ACCOUNT_TOOLS = ("useradd", "usermod", "groupadd", "groupdel", "gpasswd")
+PRETENDED = (*ACCOUNT_TOOLS, "systemctl", "systemd-run", "apt-get", "dpkg", "journalctl")
 OWN: dict[str, Any] = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getegid()).gr_name}
 
 
@@ -78,12 +77,57 @@ class HostInFolder(node_module.Node):  # type: ignore[misc]
                 "disable": {"file": "disabled"},
                 "stop": {"active": "inactive"},
             }.get(command[1], {"active": "active"})
+        if command[0] in ACCOUNT_TOOLS:
+            self._account(list(command))
         if "install" in command:
             names = command[command.index("--yes") + 1 :]
             self.install(*(name for name in names if name[0] != "-"))
         if "remove" in command:
             self.uninstall(*command[command.index("remove") + 1 :])
         return node_module.Done(0, "")
+
+    def _account(self, command: list[str]) -> None:
+        """What useradd, usermod, groupadd, groupdel and gpasswd do to the three files."""
+        given = dict(zip(command, command[1:], strict=False))
+        name = command[-1]
+        if command[0] == "useradd":
+            uid, groups = given.get("--uid", "999"), given.get("--groups", "")
+            home, shell = given.get("--home-dir", ""), given.get("--shell", "")
+            self._edit("passwd", name, f"{name}:x:{uid}:{uid}:{given.get('--comment', '')}:{home}:{shell}")
+            self._edit("shadow", name, f"{name}:!:20000:0:99999:7:::")
+            for group in filter(None, groups.split(",")):
+                self._member(group, name, joins=True)
+        elif command[0] == "groupadd":
+            self._edit("group", name, f"{name}:x:{given.get('--gid', '999')}:")
+        elif command[0] == "groupdel":
+            self._edit("group", name, None)
+        elif command[0] == "gpasswd":
+            self._member(name, command[-2], joins=False)
+        elif "--append" in command:
+            self._member(given["--groups"], name, joins=True)
+        else:
+            fields = next(line for line in self.read("/etc/passwd").splitlines() if line.startswith(f"{name}:")).split(
+                ":"
+            )
+            for place, option in ((4, "--comment"), (5, "--home"), (6, "--shell")):
+                fields[place] = given.get(option, fields[place])
+            self._edit("passwd", name, ":".join(fields))
+            shadow = next(line for line in self.read("/etc/shadow").splitlines() if line.startswith(f"{name}:")).split(
+                ":"
+            )
+            shadow[1] = f"!{shadow[1]}" if "--lock" in command and shadow[1][0] not in "!*" else shadow[1]
+            shadow[7] = {None: shadow[7], "": ""}.get(given.get("--expiredate"), "1")
+            self._edit("shadow", name, ":".join(shadow))
+
+    def _member(self, group: str, name: str, joins: bool) -> None:
+        line = next(line for line in self.read("/etc/group").splitlines() if line.startswith(f"{group}:"))
+        head, _, members = line.rpartition(":")
+        left = [one for one in members.split(",") if one and one != name]
+        self._edit("group", group, f"{head}:{','.join([*left, name] if joins else left)}")
+
+    def _edit(self, file: str, name: str, line: str | None) -> None:
+        kept = [one for one in self.read(f"/etc/{file}").splitlines() if not one.startswith(f"{name}:")]
+        self.write(f"/etc/{file}", "".join(f"{one}\n" for one in [*kept, *([line] if line else [])]))
 
     def _shown(self, name: str) -> str:
         unit = self.units.get(name, {})
