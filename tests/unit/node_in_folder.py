@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class HostInFolder(node_module.Node):  # type: ignore[misc]
 
     def _account(self, command: list[str]) -> None:
         """What useradd, usermod, groupadd, groupdel and gpasswd do to the three files."""
-        given = dict(zip(command, command[1:], strict=False))
+        given = dict(pairwise(command))
         name = command[-1]
         if command[0] == "useradd":
             uid, groups = given.get("--uid", "999"), given.get("--groups", "")

@@ -11,7 +11,18 @@ from typing import Any
 import pytest
 
 from tests.unit.node_in_folder import (
-    HostInFolder, a_file, a_key, a_manifest, a_part, a_unit, a_user, applied, node_module, order, run, transaction,
+    HostInFolder,
+    a_file,
+    a_key,
+    a_manifest,
+    a_part,
+    a_unit,
+    a_user,
+    applied,
+    node_module,
+    order,
+    run,
+    transaction,
 )  # fmt: skip
 
 recovery: Any = import_module("province_node.recovery")

@@ -54,10 +54,10 @@ class Ledger:
         }
 
 
-def keep_original(node: Node, path: str) -> Entry | None:
-    """Keep what somebody else has put in a path that becomes ours; None if there is nothing."""
+def keep_original(node: Node, path: str) -> Entry:
+    """Keep what somebody else has put in a path that becomes ours, or which folders are not there yet."""
     found = undo.look(node, path)
     if found.kind == "absent":
-        return None
+        return {"kind": "absent", "folders": undo.missing_folders(node, path)}
     blob = f"{store.ORIGINALS}/{sha256(path.encode()).hexdigest()[:32]}"
     return undo.keep(node, path, found, blob)

@@ -42,6 +42,11 @@ def interrupted(node: Node) -> bool:
     return any(status.split()[-1] not in WHOLE for _, status, _ in _status(node))
 
 
+def is_conffile(node: Node, path: str) -> bool:
+    """Whether a path is a settings file that a package brought (deb-conffiles(5))."""
+    return f"\n {path} " in node.read(STATUS)
+
+
 def is_source(path: str) -> bool:
     """Whether a managed file has to be in place before packages can be installed."""
     return path.startswith("/etc/apt/")
@@ -153,6 +158,6 @@ def _parse(text: str) -> Iterator[tuple[str, str, str]]:
             status = line[len("Status: ") :]
         elif line.startswith("Version: "):
             version = line[len("Version: ") :]
-        elif not line and name:
+        elif not line and name and status:
             yield name, status, version
             name = status = version = ""

@@ -71,6 +71,9 @@ def apply_late(node: Node, found: Retired, ledger: Ledger) -> None:
 
 def _file(node: Node, path: str, entry: dict[str, Any], found: Retired) -> None:
     original = entry["original"] or {"kind": "absent"}
+    if entry["original"] is None and packages.is_conffile(node, path):
+        found.kept.append(f"{path}: it belongs to a package, and what that had there is not known")
+        return
     there = node.path(path)
     before = undo.look(node, path)
     after = node.path(original["blob"]).read_bytes() if original["kind"] == "file" else None

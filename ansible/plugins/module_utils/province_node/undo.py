@@ -96,7 +96,7 @@ class Undo:
         node.step("undo")
         for path in paths:
             if path not in self.paths:
-                self._note_folders(node.path(path).parent)
+                self.folders += [name for name in missing_folders(node, path) if name not in self.folders]
                 blob = f"{self._folder}/{len(self.paths):04}"
                 self.paths[path] = keep(node, path, look(node, path), blob)
         unknown = [name for name in wanted_units if name not in self.units]
@@ -122,17 +122,19 @@ class Undo:
             kernel.restore(node, self.sysctls)
         units.restore(node, self.units, list(self.paths), wait=not booting)
 
-    def _note_folders(self, folder: Path) -> None:
-        """Folders that the transaction will have to make, the innermost first."""
-        while not folder.exists():
-            name = f"/{folder.relative_to(self._node.root)}"
-            if name not in self.folders:
-                self.folders.append(name)
-            folder = folder.parent
-
     def _remove_folders(self) -> None:
         for name in sorted(self.folders, key=len, reverse=True):
             remove_if_empty(self._node.path(name))
+
+
+def missing_folders(node: Node, path: str) -> list[str]:
+    """The folders above a path that are not there, the innermost first."""
+    found = []
+    folder = node.path(path).parent
+    while not folder.exists():
+        found.append(f"/{folder.relative_to(node.root)}")
+        folder = folder.parent
+    return found
 
 
 def remove_if_empty(folder: Path) -> None:
