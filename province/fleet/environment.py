@@ -47,6 +47,8 @@ class Environment(Fact):
     platform: Platform
     packages_from: Literal["services", "router"]
     """Who serves packages: the site's services hosts with the duty `mirror`, or the network's router."""
+    certificates_from: Literal["controller", "offline"]
+    """Where the service authority's key lies: with the controller, or where only its keeper can sign."""
     communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
     sites: dict[Slug, SiteOverlay] = Field(default_factory=dict)
     domain: DomainName | None = None

@@ -12,6 +12,7 @@ from province.manifest.capability import (
     ROLES,
     Capability,
     FileSpec,
+    Need,
     UserSpec,
     by_name,
     load_capabilities,
@@ -40,7 +41,8 @@ class Builder:
 
         Raises BadData when capabilities contradict each other or a template does not fit the host.
         """
-        chosen = [one for one in self.capabilities if one.applies(host)]
+        waiting = self.waiting(host)
+        chosen = [one for one in self.capabilities if one.applies(host) and one.capability not in waiting]
         view = host_view(self.fleet, host, self.trust, self._peers)
         _refuse_contradictions(chosen, host)
         listens = tuple(self._listens(chosen, host, view))
@@ -54,6 +56,7 @@ class Builder:
         return Manifest(
             host=host.name,
             capabilities=tuple(one.capability for one in chosen),
+            waiting={name: needs for name, needs in waiting.items() if only in {None, name}},
             packages=tuple(dict.fromkeys(name for one in chosen for name in one.packages)),
             files=self._files(chosen, host, variables),
             absent=tuple(dict.fromkeys(path for one in chosen for path in one.absent)),
@@ -65,6 +68,17 @@ class Builder:
             sends=sends,
             health=tuple(dict.fromkeys(line for one in chosen for line in one.health)),
         )
+
+    def waiting(self, host: Host) -> dict[str, tuple[Need, ...]]:
+        """Capabilities that a host cannot have yet, with what has to be enrolled first."""
+        enrolled = self.trust.enrolled
+        there: dict[Need, bool] = {"certificate": host.name in enrolled.certificates}
+        missing = {
+            one.capability: tuple(need for need in one.needs if not there[need])
+            for one in self.capabilities
+            if one.applies(host)
+        }
+        return {name: needs for name, needs in missing.items() if needs}
 
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:

@@ -61,6 +61,8 @@ Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
 Check = Annotated[str, AfterValidator(_has_place)]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
 Protocol = Literal["tcp", "udp"]
+Need = Literal["certificate"]
+"""What the register of enrolled hosts must hold before a capability can work."""
 
 
 class FileSpec(Fact):
@@ -145,6 +147,7 @@ class Capability(Fact):
     capability: NonBlank
     order: int = Field(ge=0, le=99)
     applies_to: tuple[Audience, ...] = Field(min_length=1)
+    needs: tuple[Need, ...] = ()
     packages: tuple[PackageName, ...] = ()
     files: dict[PathOnHost, FileSpec] = Field(default_factory=dict)
     absent: tuple[PathOnHost, ...] = ()

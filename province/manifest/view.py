@@ -37,6 +37,8 @@ def host_view(fleet: Fleet, host: Host, trust: Trust, peers: Peers | None = None
         **image_view(trust.images, f"{_mirror_base(known, host)}/images"),
         "ssh_user_ca": trust.ssh_user_ca,
         "mirror_key": trust.mirror_key,
+        "service_ca": trust.service_ca,
+        "host_certificate": trust.enrolled.certificates.get(host.name, ""),
     }
 
 
