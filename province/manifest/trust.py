@@ -1,7 +1,7 @@
 """What hosts are told to trust: authorities, the key of the mirror, pinned images, and the public keys of each other.
 
 All of it is public. An environment keeps it in `inventories/<environment>/trust/`: `ssh-user-ca.pub`, `mirror.asc`,
-`service-ca.pem`, where there are clusters `images.yml`, and the register of enrolled hosts (`province/manifest/enrolled.py`).
+`service-ca.pem`, where there are clusters `images.yml`, and the register of enrolled hosts (see `enrolled.py`).
 """
 
 from __future__ import annotations
@@ -86,6 +86,14 @@ def load_trust(fleet: Fleet) -> Trust:
         images=load_images(fleet),
         enrolled=load_enrolled(folder),
     )
+
+
+def register_of(fleet: Fleet) -> Trust:
+    """The register of enrolled hosts and the authority they are judged by; both empty before the first enrolment."""
+    folder = trust_folder(fleet)
+    authority = folder / SERVICE_CA
+    text = _anchor(authority) if authority.is_file() else ""
+    return Trust(ssh_user_ca="", mirror_key="", service_ca=text, enrolled=load_enrolled(folder))
 
 
 def load_images(fleet: Fleet) -> tuple[ImagePin, ...]:

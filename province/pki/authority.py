@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from province.errors import ExitCode, ProvinceError
+from province.fleet.fleet import Fleet
 from province.pki.certificate import checked_request
 from province.pki.subject import Subject
 
@@ -76,6 +77,11 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False)
         )
         return unsigned.sign(self.key, SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def authority_folder(fleet: Fleet) -> Path:
+    """Where the controller keeps the authority of an environment that has it there; never committed."""
+    return fleet.root.parent / ".province" / fleet.environment.id / "authority"
 
 
 def make(name: str, now: datetime) -> Authority:
