@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeInt
 
 from province.fleet.commune import CommuneCode
 from province.fleet.fact import Fact, NonBlank, Slug
-from province.fleet.province import AddressPlan, DomainName
+from province.fleet.province import AddressPlan, DomainName, ZoneName
 from province.fleet.site import HostRole
 
 
@@ -49,6 +49,8 @@ class Environment(Fact):
     """Who serves packages: the site's services hosts with the duty `mirror`, or the network's router."""
     certificates_from: Literal["controller", "offline"]
     """Where the service authority's key lies: with the controller, or where only its keeper can sign."""
+    forward_zones: tuple[ForwardZone, ...] = ()
+    """Whom the provincial resolvers ask for what is not the province's; without `.` they know nothing else."""
     communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
     sites: dict[Slug, SiteOverlay] = Field(default_factory=dict)
     domain: DomainName | None = None
@@ -57,6 +59,17 @@ class Environment(Fact):
     """Name of an uncommitted file beside this one that replaces the documentation addresses."""
     requires_verified: bool
     """Whether unverified facts that a system depends on stop this environment."""
+
+
+class ForwardZone(Fact):
+    """Names that somebody else answers for: the zone, and who is asked.
+
+    `to` is an endpoint with protocol `dns`, or `router` for the network's router at the primary site. Nobody is asked
+    as long as the endpoint has no address.
+    """
+
+    zone: ZoneName
+    to: Literal["router"] | Slug
 
 
 class Administrator(Fact):

@@ -52,7 +52,7 @@ class Builder:
         variables = {**view, "listens": listens, "sends": sends, "sysctls": sysctls}
         if only is not None:
             wanted = by_name(self.capabilities, only)
-            chosen = [one for one in chosen if one.role == wanted.role]
+            chosen = [one for one in chosen if one.capability == wanted.capability]
             sysctls = self._sysctls(chosen, host, view)
         files = self._files(chosen, host, variables)
         return Manifest(

@@ -24,7 +24,10 @@ SCOPES = {"common": "common", "edge": "edge", "dc": "datacentre"}
 
 EVERY_HOST = "every-host"
 DUTY = "duty/"
-SYMBOLS = ("management", "services", "site", "sites", "nodes", "mirror", "pods", "any")
+SYMBOLS = (
+    *("management", "services", "site", "sites", "zones", "nodes", "mirror", "resolvers", "outside-resolvers"),
+    *("pods", "any"),
+)
 ZONE = "zone/"
 
 

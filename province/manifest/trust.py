@@ -1,7 +1,7 @@
 """What hosts are told to trust: authorities, the key of the mirror, pinned images, and the public keys of each other.
 
 All of it is public. An environment keeps it in `inventories/<environment>/trust/`: `ssh-user-ca.pub`, `mirror.asc`,
-`service-ca.pem`, where there are clusters `images.yml`, and the register of enrolled hosts (see `enrolled.py`).
+`service-ca.pem`, where needed `images.yml` and `dns-anchors`, and the register of enrolled hosts (`enrolled.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from province.manifest.enrolled import NOBODY, Enrolled, load_enrolled, stand_in
 USER_CA = "ssh-user-ca.pub"
 MIRROR_KEY = "mirror.asc"
 SERVICE_CA = "service-ca.pem"
+DNS_ANCHORS = "dns-anchors"
 IMAGES = "images.yml"
 TRUST_VARIABLE = "PROVINCE_TRUST"
 """Environment variable: the folder of inventories whose trust anchors are used."""
@@ -59,6 +60,8 @@ class Trust:
     """Certificates (PEM) of the authority that vouches for hosts' services; two while one replaces the other."""
     images: tuple[ImagePin, ...] = ()
     enrolled: Enrolled = NOBODY
+    dns_anchors: tuple[str, ...] = ()
+    """DS or DNSKEY records of signed zones beside the root, whose key comes with a package."""
 
 
 _PINS = TypeAdapter(tuple[ImagePin, ...])
@@ -85,6 +88,7 @@ def load_trust(fleet: Fleet) -> Trust:
         service_ca=_anchor(folder / SERVICE_CA),
         images=load_images(fleet),
         enrolled=load_enrolled(folder),
+        dns_anchors=_records(folder / DNS_ANCHORS),
     )
 
 
@@ -128,6 +132,12 @@ def _anchor(path: Path) -> str:
             hint="the lab makes its own (province lab up); production puts the public key there",
             exit_code=ExitCode.BAD_DATA,
         ) from None
+
+
+def _records(path: Path) -> tuple[str, ...]:
+    """The lines of a zone-file fragment, without comments; none where there is no such file."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+    return tuple(line.strip() for line in lines if line.strip() and not line.startswith(";"))
 
 
 def _images(path: Path, shown: str) -> tuple[ImagePin, ...]:

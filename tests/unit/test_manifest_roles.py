@@ -24,8 +24,9 @@ from province.manifest.view import host_facts
 TEMPLATES = CHECKOUT / "templates"
 NODE_SIDE = CHECKOUT / "ansible" / "plugins" / "module_utils" / "province_node"
 BUILT = {
-    "header", "item", "listens", "sends", "sysctls", "ssh_user_ca", "mirror_key", "service_ca", "host_certificate"
-}  # fmt: skip
+    *("header", "item", "listens", "sends", "sysctls"),
+    *("ssh_user_ca", "mirror_key", "service_ca", "host_certificate", "dns_anchors"),
+}
 """Variables of templates that are worked out while a manifest is built, so that Ansible has none of that name."""
 
 CAPABILITIES = load_capabilities()
