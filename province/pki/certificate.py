@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from province.pki.subject import Address, Subject
 
@@ -72,6 +72,11 @@ def fault(pem: str, subject: Subject, authority: str, now: datetime) -> str:
     if said.left(now) <= timedelta():
         return f"is over since {said.ends:%Y-%m-%d}"
     return f"ends on {said.ends:%Y-%m-%d}, time to renew it" if said.is_due(now) else ""
+
+
+def key_of(pem: str) -> bytes:
+    """A public key in PEM as DER; ValueError when it is none."""
+    return key_bytes(load_pem_public_key(pem.encode()))
 
 
 def key_bytes(key: object) -> bytes:

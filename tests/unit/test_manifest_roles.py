@@ -72,7 +72,7 @@ def test_a_role_says_exactly_what_it_reads(one: Capability, fleet: Fleet) -> Non
     options = load(ROLES / one.role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     assert read - set(facts) <= BUILT
     assert set(options) == read & set(facts)
-    kinds = {str: "str", bool: "bool", int: "int", list: "list", dict: "dict"}
+    kinds = {str: "str", bool: "bool", int: "int", float: "float", list: "list", dict: "dict"}
     assert {name: option["type"] for name, option in options.items()} == {
         name: kinds[type(facts[name])] for name in options
     }
