@@ -26,6 +26,9 @@ from province.fleet.site import HostRole
 
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
 
+ZoneName = Annotated[str, StringConstraints(pattern=r"^(\.|([a-z0-9-]+\.)*[a-z0-9-]+)$", max_length=200)]
+"""A DNS zone without the dot at its end; the root is a dot."""
+
 
 class NetworkPair(Fact):
     """One address range in both protocols."""
@@ -112,6 +115,14 @@ class Routing(Fact):
     source: SourceRef
 
 
+class Clock(Fact):
+    """When a host's clock is an alarm: too far from its sources, or without any of them for too long."""
+
+    maximum_offset_ms: PositiveInt
+    maximum_silence_minutes: PositiveInt
+    source: SourceRef
+
+
 class AddressReview(Fact):
     """Address records are reviewed every year (Circular 19/2023/TT-BTTTT, through source V4)."""
 
@@ -171,6 +182,7 @@ class Province(Fact):
     routing: Routing
     management_zone: DeviceName
     addressing: AddressPlan
+    clock: Clock
     stages: tuple[WaveStage, ...]
     unreachable_budget: Percent
     framework: NonBlank

@@ -12,6 +12,7 @@ from province.manifest.capability import (
     ROLES,
     Capability,
     FileSpec,
+    Need,
     UserSpec,
     by_name,
     load_capabilities,
@@ -40,7 +41,9 @@ class Builder:
 
         Raises BadData when capabilities contradict each other or a template does not fit the host.
         """
-        chosen = [one for one in self.capabilities if one.applies(host)]
+        waiting = self.waiting(host)
+        applying = (one for one in self.capabilities if one.applies(host))
+        chosen = [one.until_enrolled if one.capability in waiting else one for one in applying]
         view = host_view(self.fleet, host, self.trust, self._peers)
         _refuse_contradictions(chosen, host)
         listens = tuple(self._listens(chosen, host, view))
@@ -49,7 +52,7 @@ class Builder:
         variables = {**view, "listens": listens, "sends": sends, "sysctls": sysctls}
         if only is not None:
             wanted = by_name(self.capabilities, only)
-            chosen = [one for one in chosen if one is wanted]
+            chosen = [one for one in chosen if one.capability == wanted.capability]
             sysctls = self._sysctls(chosen, host, view)
         files = self._files(chosen, host, variables)
         keys = self._keys(chosen, host, variables, files)
@@ -76,6 +79,7 @@ class Builder:
         return Manifest(
             host=host.name,
             parts=parts,
+            waiting={name: needs for name, needs in waiting.items() if only in {None, name}},
             packages=tuple(dict.fromkeys(name for one in chosen for name in one.packages)),
             files=files,
             keys=keys,
@@ -88,6 +92,22 @@ class Builder:
             sends=sends,
             health=tuple(dict.fromkeys(line for one in chosen for line in one.health)),
         )
+
+    def keys(self, host: Host) -> dict[str, Key]:
+        """The private keys that a host makes for itself, by path."""
+        chosen = [one for one in self.capabilities if one.applies(host) and one.keys]
+        return self._keys(chosen, host, host_view(self.fleet, host, self.trust, self._peers), {})
+
+    def waiting(self, host: Host) -> dict[str, tuple[Need, ...]]:
+        """Capabilities of which a host has only the keys yet, with what has to be enrolled first."""
+        enrolled = self.trust.enrolled
+        there: dict[Need, bool] = {"certificate": host.name in enrolled.certificates}
+        missing = {
+            one.capability: tuple(need for need in one.needs if not there[need])
+            for one in self.capabilities
+            if one.applies(host)
+        }
+        return {name: needs for name, needs in missing.items() if needs}
 
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
-from province.manifest.capability import KeyKind, Protocol
+from province.manifest.capability import KeyKind, Need, Protocol
 
 SCHEMA = 2
 """Version of the form that nodes receive; a node refuses one that it does not know."""
@@ -140,6 +140,8 @@ class Manifest:
 
     host: str
     parts: tuple[Part, ...]
+    waiting: dict[str, tuple[Need, ...]]
+    """Capabilities that the host will have once this is enrolled; until then the manifest has only their keys."""
     packages: tuple[str, ...]
     files: dict[str, ManagedFile]
     keys: dict[str, Key]

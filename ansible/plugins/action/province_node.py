@@ -39,8 +39,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             builder = _builder(str(variables["environment_id"]))
             manifest = builder.build(builder.fleet.hosts[name], only=only or None)
+            waits = [f"{what} waits for {' and '.join(needs)}" for what, needs in manifest.waiting.items()]
             if not manifest.parts:
-                raise AnsibleActionSkip(f"{name} has no capability {only}")
+                raise AnsibleActionSkip("; ".join(waits) or f"{name} has no capability {only}")
             wish = node_talk.Wish(
                 digest=manifest.digest,
                 manifest=manifest.desired,
@@ -58,8 +59,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleConnectionFailure(str(error)) from None
         shown: dict[str, Any] = {"changed": bool(result.changes), "changes": result.changes}
         shown["foreign"] = result.foreign
-        if result.notes:
-            shown["warnings"] = result.notes
+        notes = [*result.notes, *([f"{name}: {'; '.join(waits)}: run the playbook enrol"] if waits else [])]
+        if notes:
+            shown["warnings"] = notes
         if self._task.diff:
             shown["diff"] = result.diff
         return shown
