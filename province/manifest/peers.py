@@ -83,6 +83,22 @@ class Peers:
             return NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))
         return single(self.with_duty(Duty.MIRROR, host)[0].interfaces[0].address)
 
+    @cached_property
+    def bastions(self) -> tuple[NetworkPair, ...]:
+        """The management addresses of the bastions of all sites."""
+        return tuple(single(one.management) for one in self.site_hosts if one.host_class == "bastion")
+
+    def automation(self) -> Prefixes:
+        """Where the automation account comes from, by the environment's choice."""
+        if self.fleet.environment.automation_from == "bastion":
+            return prefixes(self.bastions)
+        ipv4, ipv6 = self.station
+        return prefixes([NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))])
+
+    def administrators(self, host: Host) -> Prefixes:
+        """Where people come from: a bastion is entered from the management zones, every other host from a bastion."""
+        return prefixes(self.management.values() if host.host_class == "bastion" else self.bastions)
+
     def resolve(self, names: Iterable[str], host: Host) -> Prefixes:
         """The prefixes that names of peers stand for at a host.
 

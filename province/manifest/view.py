@@ -25,7 +25,7 @@ def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str
         **_services(host, known),
         **{f"platform_{key}": value for key, value in _platform(fleet).items()},
         **cluster_view(fleet, host, known),
-        "administrators": [one.model_dump() for one in fleet.environment.administrators],
+        **_people(fleet, host, known),
     }
 
 
@@ -134,6 +134,19 @@ def _named(host: Host) -> dict[str, str]:
     return {"name": host.name, "fqdn": host.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
 
 
+def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
+    environment = fleet.environment
+    automation, people = peers.automation(), peers.administrators(host)
+    return {
+        "automation": environment.automation.model_dump(),
+        "automation_prefixes": [*automation.ipv4, *automation.ipv6],
+        "administrators": [one.model_dump() for one in environment.administrators],
+        "administrator_prefixes": [*people.ipv4, *people.ipv6],
+        "break_glass": environment.break_glass.model_dump(),
+        "certified_accounts": [one.model_dump() for one in (environment.automation, *environment.administrators)],
+    }
+
+
 def _services(host: Host, peers: Peers) -> dict[str, object]:
     def offered(duty: Duty) -> list[dict[str, str]]:
         return [_named(one) for one in peers.with_duty(duty, host) if one.name != host.name]
@@ -155,4 +168,4 @@ def _mirror_base(peers: Peers, host: Host) -> str:
 
 def _platform(fleet: Fleet) -> dict[str, object]:
     platform = fleet.environment.platform.model_dump()
-    return {**platform, "shared_sysctls": list(fleet.environment.platform.shared_sysctls)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in platform.items()}

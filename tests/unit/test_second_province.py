@@ -26,9 +26,14 @@ def second(tmp_path: Path) -> Fleet:
             "cgroup_driver": "cgroupfs",
             "cgroup_v1": True,
             "kernel_audit": False,
+            "apparmor": False,
+            "boots_itself": False,
+            "integrity_scan": "monthly",
         },
         "packages_from": "router",
-        "administrators": [{"name": "ops", "comment": "Operator", "uid": 2000}],
+        "automation": {"name": "ops", "comment": "Automation", "uid": 2000},
+        "automation_from": "router",
+        "break_glass": {"name": "sealed", "comment": "Emergencies", "uid": 2900},
         "requires_verified": False,
     }
     folder = inventories / "lab"
