@@ -71,7 +71,6 @@ class Environment(Fact):
     requires_verified: bool
     """Whether unverified facts that a system depends on stop this environment."""
 
-
     @property
     def accounts(self) -> tuple[Account, ...]:
         """Everybody who can log in to a host."""

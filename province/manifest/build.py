@@ -54,7 +54,7 @@ class Builder:
         return Manifest(
             host=host.name,
             capabilities=tuple(one.capability for one in chosen),
-            packages=tuple(dict.fromkeys(name for one in chosen for name in one.packages)),
+            packages=tuple(dict.fromkeys(name for one in chosen for name in self._packages(one, host, view))),
             files=self._files(chosen, host, variables),
             absent=tuple(dict.fromkeys(path for one in chosen for path in one.absent)),
             users=tuple(user for one in chosen for user in self._users(one, host, view)),
@@ -65,6 +65,9 @@ class Builder:
             sends=sends,
             health=tuple(dict.fromkeys(line for one in chosen for line in one.health)),
         )
+
+    def _packages(self, one: Capability, host: Host, view: Variables) -> Iterator[str]:
+        return (spec.name for spec in one.packages if self._holds(spec.when, one, host, view))
 
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.documents import read_yaml
@@ -61,6 +61,17 @@ Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
 Check = Annotated[str, AfterValidator(_has_place)]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
 Protocol = Literal["tcp", "udp"]
+
+
+class PackageSpec(Fact):
+    """A Debian package; a name alone stands for one that is always there. `when` is as in `FileSpec`."""
+
+    name: PackageName
+    when: NonBlank | None = None
+
+
+def _package(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class FileSpec(Fact):
@@ -145,7 +156,7 @@ class Capability(Fact):
     capability: NonBlank
     order: int = Field(ge=0, le=99)
     applies_to: tuple[Audience, ...] = Field(min_length=1)
-    packages: tuple[PackageName, ...] = ()
+    packages: tuple[Annotated[PackageSpec, BeforeValidator(_package)], ...] = ()
     files: dict[PathOnHost, FileSpec] = Field(default_factory=dict)
     absent: tuple[PathOnHost, ...] = ()
     """Patterns of files that must not be there: what a first start left behind."""

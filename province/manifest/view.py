@@ -80,7 +80,7 @@ def _network(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "management_prefixes_ipv4": list(management.ipv4),
         "management_prefixes_ipv6": list(management.ipv6),
         "interfaces": [_interface(fleet, host, one, peers) for one in host.interfaces],
-        "named_hosts": [_named(one) for one in peers.site_hosts if one.name != host.name] + [_named(host)],
+        "named_hosts": [_named(one, host) for one in peers.site_hosts if one.name != host.name] + [_named(host, host)],
     }
 
 
@@ -129,9 +129,9 @@ def _default(router: Router) -> list[Route]:
     return _via([EVERYBODY], router)
 
 
-def _named(host: Host) -> dict[str, str]:
-    ipv4, ipv6 = host.interfaces[0].address.plain
-    return {"name": host.name, "fqdn": host.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
+def _named(other: Host, host: Host) -> dict[str, str]:
+    ipv4, ipv6 = Peers.address(other, host).plain
+    return {"name": other.name, "fqdn": other.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
 
 
 def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
@@ -149,14 +149,14 @@ def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
 
 def _services(host: Host, peers: Peers) -> dict[str, object]:
     def offered(duty: Duty) -> list[dict[str, str]]:
-        return [_named(one) for one in peers.with_duty(duty, host) if one.name != host.name]
+        return [_named(one, host) for one in peers.with_duty(duty, host) if one.name != host.name]
 
     collectors = peers.with_duty(Duty.LOGS, host)
     clients = peers.resolve(("sites", "nodes"), host)
     return {
         "time_servers": offered(Duty.TIME),
         "time_client_prefixes": [*clients.ipv4, *clients.ipv6],
-        "log_server": _named(collectors[0]) if collectors else {},
+        "log_server": _named(collectors[0], host) if collectors else {},
         "name_servers": offered(Duty.DNS),
         "mirror_base": _mirror_base(peers, host),
     }
