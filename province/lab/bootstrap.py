@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from province.lab.ca import HOST_KEY, PRINCIPAL, Authority
+from province.lab.ca import HOST_KEY, Authority
 from province.lab.spec import GuestSpec, LabSpec, NicSpec
 
 SSH = "etc/ssh/province"
@@ -37,7 +37,7 @@ def files(guest: GuestSpec, domain: str, user: str) -> dict[str, File]:
         ),
         f"etc/systemd/network/05-bootstrap-{nic.device}.network": _text(network(nic)),
         SSHD: _text(sshd()),
-        f"{SSH}/principals/{user}": _text(f"{PRINCIPAL}\n"),
+        f"{SSH}/principals/{user}": _text(f"{user}\n"),
         SUDO: File(f"{user} ALL=(ALL:ALL) NOPASSWD: ALL\n".encode(), 0o440),
     }
 

@@ -25,8 +25,8 @@ def lab_spec(
         networks=tuple(_networks(fleet)),
         guests=tuple(_guest(host) for host in fleet.hosts.values()),
         mirror=MirrorSpec(packages=tuple(sorted(set(packages))), debs=debs, images=images),
-        user=fleet.environment.administrators[0].name,
-        user_id=fleet.environment.administrators[0].uid,
+        user=fleet.environment.automation.name,
+        user_id=fleet.environment.automation.uid,
     )
 
 

@@ -56,6 +56,7 @@ class Builder:
             sysctls = self._sysctls(chosen, host, view)
         files = self._files(chosen, host, variables)
         keys = self._keys(chosen, host, variables, files)
+        packages = {one.role: tuple(self._packages(one, host, view)) for one in chosen}
         users = {one.role: tuple(self._users(one, host, view)) for one in chosen}
         units = {one.role: self._units(one, host, view) for one in chosen}
         parts = tuple(
@@ -64,7 +65,7 @@ class Builder:
                 role=one.role,
                 order=one.order,
                 guarded=one.guarded,
-                packages=one.packages,
+                packages=packages[one.role],
                 files=tuple(path for path, file in files.items() if file.capability == one.capability),
                 keys=tuple(path for path in one.keys if path in keys),
                 absent=one.absent,
@@ -80,7 +81,7 @@ class Builder:
             host=host.name,
             parts=parts,
             waiting={name: needs for name, needs in waiting.items() if only in {None, name}},
-            packages=tuple(dict.fromkeys(name for one in chosen for name in one.packages)),
+            packages=tuple(dict.fromkeys(name for names in packages.values() for name in names)),
             files=files,
             keys=keys,
             absent=tuple(dict.fromkeys(path for one in chosen for path in one.absent)),
@@ -108,6 +109,9 @@ class Builder:
             if one.applies(host)
         }
         return {name: needs for name, needs in missing.items() if needs}
+
+    def _packages(self, one: Capability, host: Host, view: Variables) -> Iterator[str]:
+        return (spec.name for spec in one.packages if self._holds(spec.when, one, host, view))
 
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:

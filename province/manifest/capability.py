@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.documents import read_yaml
@@ -68,6 +68,17 @@ Protocol = Literal["tcp", "udp"]
 KeyKind = Literal["wireguard", "x509-ec", "ssh-ed25519"]
 Need = Literal["certificate"]
 """What the register of enrolled hosts must hold before a capability can work."""
+
+
+class PackageSpec(Fact):
+    """A Debian package; a name alone stands for one that is always there. `when` is as in `FileSpec`."""
+
+    name: PackageName
+    when: NonBlank | None = None
+
+
+def _package(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class FileSpec(Fact):
@@ -178,7 +189,7 @@ class Capability(Fact):
     guarded: bool = False
     """Whether a change may cut the host off: it then goes back by itself unless a new connection confirms it."""
     needs: tuple[Need, ...] = ()
-    packages: tuple[PackageName, ...] = ()
+    packages: tuple[Annotated[PackageSpec, BeforeValidator(_package)], ...] = ()
     files: dict[PathOnHost, FileSpec] = Field(default_factory=dict)
     keys: dict[PlainPath, KeySpec] = Field(default_factory=dict)
     absent: tuple[PathOnHost, ...] = ()

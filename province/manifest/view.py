@@ -29,7 +29,7 @@ def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str
         **names_view(fleet, host, known),
         **cluster_view(fleet, host, known),
         **tunnel_view(fleet, host),
-        "administrators": [one.model_dump() for one in fleet.environment.administrators],
+        **_people(fleet, host, known),
     }
 
 
@@ -87,7 +87,7 @@ def _network(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "management_prefixes_ipv4": list(management.ipv4),
         "management_prefixes_ipv6": list(management.ipv6),
         "interfaces": [_interface(fleet, host, one, peers) for one in host.interfaces],
-        "named_hosts": [_named(one) for one in peers.site_hosts if one.name != host.name] + [_named(host)],
+        "named_hosts": [_named(one, host) for one in peers.site_hosts if one.name != host.name] + [_named(host, host)],
     }
 
 
@@ -138,14 +138,27 @@ def _default(router: Router) -> list[Route]:
     return _via([EVERYBODY], router)
 
 
-def _named(host: Host) -> dict[str, str]:
-    ipv4, ipv6 = host.interfaces[0].address.plain
-    return {"name": host.name, "fqdn": host.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
+def _named(other: Host, host: Host) -> dict[str, str]:
+    ipv4, ipv6 = Peers.address(other, host).plain
+    return {"name": other.name, "fqdn": other.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
+
+
+def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
+    environment = fleet.environment
+    automation, people = peers.automation(), peers.administrators(host)
+    return {
+        "automation": environment.automation.model_dump(),
+        "automation_prefixes": [*automation.ipv4, *automation.ipv6],
+        "administrators": [one.model_dump() for one in environment.administrators],
+        "administrator_prefixes": [*people.ipv4, *people.ipv6],
+        "break_glass": environment.break_glass.model_dump(),
+        "certified_accounts": [one.model_dump() for one in (environment.automation, *environment.administrators)],
+    }
 
 
 def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     def offered(duty: Duty) -> list[dict[str, str]]:
-        return [_named(one) for one in peers.with_duty(duty, host) if one.name != host.name]
+        return [_named(one, host) for one in peers.with_duty(duty, host) if one.name != host.name]
 
     collectors = peers.with_duty(Duty.LOGS, host)
     clients = peers.resolve(("sites", "nodes"), host)
@@ -154,7 +167,7 @@ def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "clock_maximum_silence_s": fleet.province.clock.maximum_silence_minutes * 60,
         "time_servers": offered(Duty.TIME),
         "client_prefixes": [*clients.ipv4, *clients.ipv6],
-        "log_server": _named(collectors[0]) if collectors else {},
+        "log_server": _named(collectors[0], host) if collectors else {},
         "name_servers": offered(Duty.DNS),
         "mirror_base": _mirror_base(peers, host),
     }
@@ -166,4 +179,4 @@ def _mirror_base(peers: Peers, host: Host) -> str:
 
 def _platform(fleet: Fleet) -> dict[str, object]:
     platform = fleet.environment.platform.model_dump()
-    return {**platform, "shared_sysctls": list(fleet.environment.platform.shared_sysctls)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in platform.items()}

@@ -39,7 +39,8 @@ def load(path: Path) -> Any:
 
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
-    conditional: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *one.listens, *one.sends]
+    conditional: list[Any] = [*one.packages, *one.files.values(), *one.keys.values(), *one.units.values()]
+    conditional += [*one.listens, *one.sends]
     repeated: list[Any] = [*one.files.values(), *one.users.values()]
     values = (value for user in one.users.values() for value in (user.uid, user.comment, user.home) if value)
     return [
