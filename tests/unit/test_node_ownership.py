@@ -39,7 +39,9 @@ def test_our_file_goes_with_the_folder_that_was_made_for_it_and_theirs_comes_bac
 
 def test_a_package_s_file_that_was_as_we_want_it_stays(host: HostInFolder) -> None:
     host.write("/etc/chrony.conf", "same\n")
-    host.write("/var/lib/dpkg/status", "Package: chrony\nStatus: install ok installed\nConffiles:\n /etc/chrony.conf 0123\n\n")
+    host.write(
+        "/var/lib/dpkg/status", "Package: chrony\nStatus: install ok installed\nConffiles:\n /etc/chrony.conf 0123\n\n"
+    )
     changes(host, a_part(files={"/etc/chrony.conf": a_file("same\n"), "/etc/other": a_file("x")}))
     outcome = run(host, NOTHING)
     assert list(outcome.changes) == ["remove /etc/other"]
