@@ -121,10 +121,8 @@ def _generation_lines(answer: dict[str, Any]) -> list[str]:
     lines = [f"{len(records)} kept"]
     for record in reversed(records):
         here = "*" if record["generation"] == answer["now"] else " "
-        count = len(record["changes"])
-        lines.append(
-            f"{here} {record['generation']:>4}  {record['time']}  {record['controller']}  {count} changes  {record['reason']}"
-        )
+        words = (record["time"], record["controller"], f"{len(record['changes'])} changes", record["reason"])
+        lines.append(f"{here} {record['generation']:>4}  {'  '.join(words)}")
     return lines
 
 

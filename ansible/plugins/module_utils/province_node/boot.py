@@ -24,6 +24,8 @@ ConditionPathExists={JOURNAL}
 
 [Service]
 Type=oneshot
+# Whatever happens, the host boots: what is left is then for the next run.
+TimeoutStartSec=120
 ExecStart={" ".join(PROGRAM)} recover
 
 [Install]

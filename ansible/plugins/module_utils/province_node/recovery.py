@@ -47,7 +47,7 @@ def at_boot(node: Node) -> str:
     if here is None:
         return ""
     if here.phase == journal.ARMED:
-        guard.arm(node, here)
+        guard.arm(node, here, booting=True)
         return f"generation {here.generation} still waits for its confirmation"
     if here.phase == journal.COMMITTED:
         write_down(node, here)
