@@ -69,14 +69,17 @@ def test_no_password_opens_automation_s_account(accounts: Accounts, expected: Ex
 @control(46)
 def test_sudo_uses_a_terminal_logs_and_asks_again(host: Connection, expected: Expected) -> None:
     """What sudo applies to a person, all files merged, the last word counting (TCVN 14423:2026, 5.6.2.4)."""
-    for name in sorted(expected.administrators | {expected.break_glass}):
-        told = host.check_output("sudo -l -U %s", name)
-        settings = parse_sudo_defaults(told)
+    names = sorted(expected.administrators | {expected.break_glass})
+    asked = f"for one in {' '.join(names)}; do echo '==>'; sudo -l -U $one; done"
+    told = host.check_output(asked).split("==>")[1:]
+    assert len(told) == len(names)
+    for answer in told:
+        settings = parse_sudo_defaults(answer)
         assert settings["use_pty"] == "yes"
         assert settings["logfile"].startswith("/var/log/")
         assert settings["syslog"] == "authpriv"
         assert 0 <= float(settings["timestamp_timeout"]) <= 15
-        assert "NOPASSWD" not in told
+        assert "NOPASSWD" not in answer
 
 
 @control(46)
@@ -89,9 +92,8 @@ def test_only_automation_acts_as_root_without_a_password(host: Connection, expec
 @control(47)
 def test_su_is_for_a_named_group_that_nobody_is_in(pam: Pam, host: Connection) -> None:
     """Root reaches other accounts, nobody reaches root that way (TCVN 14423:2026, 5.6.2.4)."""
-    steps = {step.module: step for step in pam.stack("su", "auth")}
-    assert steps["pam_wheel.so"].control == "required"
-    assert {"use_uid", "group=su"} <= set(steps["pam_wheel.so"].arguments)
+    steps = [(step.module, step.control) for step in pam.stack("su", "auth") if "group=su" in step.arguments]
+    assert steps == [("pam_wheel.so", "required")]
     assert host.check_output("getent group su").rpartition(":")[2] == ""
 
 

@@ -13,8 +13,8 @@ DAY = 86_400
 def test_system_files_are_compared_within_a_day(host: Connection) -> None:
     """The next scan as systemd has planned it, random delay included (TCVN 14423:2026, 5.4.2.5)."""
     assert host.check_output("systemctl is-enabled integrity-scan.timer") == "enabled"
-    planned = host.check_output("systemctl show --property NextElapseUSecRealtime --value integrity-scan.timer")
-    seconds = int(host.check_output("echo $(( $(date -d %s +%%s) - $(date +%%s) ))", planned))
+    show = "systemctl show --property NextElapseUSecRealtime --value integrity-scan.timer"
+    seconds = int(host.check_output(f'echo $(( $(date -d "$({show})" +%s) - $(date +%s) ))'))
     assert 0 <= seconds <= DAY
 
 

@@ -97,11 +97,10 @@ def test_each_certificate_opens_the_account_that_it_names(host: Connection, expe
 @control(43)
 def test_only_the_sealed_account_has_a_password_over_ssh(host: Connection, expected: Expected) -> None:
     """Every other account is asked for a certificate first (TCVN 14423:2026, 5.6.2.3)."""
-    asked = {
-        name: host.check_output("sshd -T -C user=%s,host=localhost,addr=127.0.0.1", name)
-        for name in sorted(expected.accounts | {"root"})
-    }
-    methods = {name: SshdConfig(text)["authenticationmethods"] for name, text in asked.items()}
+    names = sorted(expected.accounts | {"root"})
+    words = " ".join(f"user={name},host=localhost,addr=127.0.0.1" for name in names)
+    told = host.check_output(f"for one in {words}; do sshd -T -C $one | grep ^authenticationmethods; done")
+    methods = dict(zip(names, (line.split()[1] for line in told.splitlines()), strict=True))
     assert {name for name, method in methods.items() if not method.startswith("publickey")} == {expected.break_glass}
 
 
