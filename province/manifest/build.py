@@ -16,7 +16,7 @@ from province.manifest.capability import (
     by_name,
     load_capabilities,
 )
-from province.manifest.manifest import Group, Listen, ManagedFile, Manifest, Send, Sysctl, Unit, User
+from province.manifest.manifest import Group, Key, Listen, ManagedFile, Manifest, Send, Sysctl, Unit, User
 from province.manifest.peers import Peers
 from province.manifest.render import TEMPLATES, renderer
 from province.manifest.trust import Trust
@@ -51,11 +51,13 @@ class Builder:
             wanted = by_name(self.capabilities, only)
             chosen = [one for one in chosen if one is wanted]
             sysctls = self._sysctls(chosen, host, view)
+        files = self._files(chosen, host, variables)
         return Manifest(
             host=host.name,
             capabilities=tuple(one.capability for one in chosen),
             packages=tuple(dict.fromkeys(name for one in chosen for name in one.packages)),
-            files=self._files(chosen, host, variables),
+            files=files,
+            keys=self._keys(chosen, host, variables, files),
             absent=tuple(dict.fromkeys(path for one in chosen for path in one.absent)),
             users=tuple(user for one in chosen for user in self._users(one, host, view)),
             groups=tuple(Group(name, group.gid) for one in chosen for name, group in one.groups.items()),
@@ -147,6 +149,23 @@ class Builder:
             template=spec.template,
             capability=one.capability,
         )
+
+    def _keys(
+        self, chosen: Iterable[Capability], host: Host, variables: Variables, files: Mapping[str, ManagedFile]
+    ) -> dict[str, Key]:
+        found: dict[str, Key] = {}
+        taken = {path: file.capability for path, file in files.items()}
+        for one in chosen:
+            for path, spec in one.keys.items():
+                if not self._holds(spec.when, one, host, variables):
+                    continue
+                names = tuple(name for source in spec.names if (name := self._text(source, one, host, variables)))
+                key = Key(spec.kind, spec.owner, spec.group, spec.mode, host.fqdn, names)
+                for place in (path, key.public(path)):
+                    if (other := taken.setdefault(place, one.capability)) != one.capability or place in files:
+                        raise BadData([_twice(one, f"keys.{path}", f"{other} too claims {place}")])
+                found[path] = key
+        return found
 
     def _holds(self, expression: str | None, one: Capability, host: Host, variables: Variables) -> bool:
         return self._renderer.holds(expression, variables, _shown(one), host.name)

@@ -13,6 +13,7 @@ OLD = Manifest(
     capabilities=("a",),
     packages=("chrony",),
     files={"/etc/a": FILE},
+    keys={},
     absent=(),
     users=(),
     groups=(),
