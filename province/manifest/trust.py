@@ -18,6 +18,7 @@ from province.fleet.documents import read_yaml
 from province.fleet.fact import Fact, Slug
 from province.fleet.findings import BadData, Finding
 from province.fleet.fleet import Fleet
+from province.manifest.enrolled import NOBODY, Enrolled, load_enrolled, stand_in_enrolled
 
 USER_CA = "ssh-user-ca.pub"
 MIRROR_KEY = "mirror.asc"
@@ -54,6 +55,7 @@ class Trust:
     ssh_user_ca: str
     mirror_key: str
     images: tuple[ImagePin, ...] = ()
+    enrolled: Enrolled = NOBODY
 
 
 _PINS = TypeAdapter(tuple[ImagePin, ...])
@@ -78,6 +80,7 @@ def load_trust(fleet: Fleet) -> Trust:
         ssh_user_ca=_anchor(folder / USER_CA),
         mirror_key=_anchor(folder / MIRROR_KEY),
         images=load_images(fleet),
+        enrolled=load_enrolled(folder),
     )
 
 
@@ -99,6 +102,7 @@ def stand_in(fleet: Fleet) -> Trust:
         images=tuple(
             ImagePin(name=name, reference=f"stand-in.invalid/{name}:{version}", sha256="0" * 64) for name in names
         ),
+        enrolled=stand_in_enrolled(host.name for host in (*fleet.nodes, *fleet.hosts.values())),
     )
 
 
