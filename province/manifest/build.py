@@ -14,6 +14,7 @@ from province.manifest.capability import (
     FileSpec,
     KeySpec,
     ListenSpec,
+    Need,
     PackageSpec,
     SendSpec,
     UnitSpec,
@@ -46,7 +47,9 @@ class Builder:
 
         Raises BadData when capabilities contradict each other or a template does not fit the host.
         """
-        chosen = [one for one in self.capabilities if one.applies(host)]
+        waiting = self.waiting(host)
+        applying = (one for one in self.capabilities if one.applies(host))
+        chosen = [one.until_enrolled if one.capability in waiting else one for one in applying]
         view = host_view(self.fleet, host, self.trust, self._peers)
         _refuse_contradictions(chosen, host)
         listens = tuple(self._listens(chosen, host, view))
@@ -55,12 +58,13 @@ class Builder:
         variables = {**view, "listens": listens, "sends": sends, "sysctls": sysctls}
         if only is not None:
             wanted = by_name(self.capabilities, only)
-            chosen = [one for one in chosen if one is wanted]
+            chosen = [one for one in chosen if one.role == wanted.role]
             sysctls = self._sysctls(chosen, host, view)
         files = self._files(chosen, host, variables)
         return Manifest(
             host=host.name,
             capabilities=tuple(one.capability for one in chosen),
+            waiting={name: needs for name, needs in waiting.items() if only in {None, name}},
             packages=tuple(dict.fromkeys(name for one in chosen for name in self._packages(one, host, view))),
             files=files,
             keys=self._keys(chosen, host, variables, files),
@@ -80,6 +84,22 @@ class Builder:
                 yield spec
             elif self._holds(spec.when, one, host, view):
                 yield spec.name
+
+    def keys(self, host: Host) -> dict[str, Key]:
+        """The private keys that a host makes for itself, by path."""
+        chosen = [one for one in self.capabilities if one.applies(host) and one.keys]
+        return self._keys(chosen, host, host_view(self.fleet, host, self.trust, self._peers), {})
+
+    def waiting(self, host: Host) -> dict[str, tuple[Need, ...]]:
+        """Capabilities of which a host has only the keys yet, with what has to be enrolled first."""
+        enrolled = self.trust.enrolled
+        there: dict[Need, bool] = {"certificate": host.name in enrolled.certificates}
+        missing = {
+            one.capability: tuple(need for need in one.needs if not there[need])
+            for one in self.capabilities
+            if one.applies(host)
+        }
+        return {name: needs for name, needs in missing.items() if needs}
 
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:

@@ -63,6 +63,8 @@ Check = Annotated[str, AfterValidator(_has_place)]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
 Protocol = Literal["tcp", "udp"]
 KeyKind = Literal["wireguard", "x509-ec", "ssh-ed25519"]
+Need = Literal["certificate"]
+"""What the register of enrolled hosts must hold before a capability can work."""
 
 
 class PackageSpec(Fact):
@@ -183,6 +185,7 @@ class Capability(Fact):
     applies_to: tuple[Audience, ...] = Field(min_length=1)
     guarded: bool = False
     """Whether a change may cut the host off: it then goes back by itself unless a new connection confirms it."""
+    needs: tuple[Need, ...] = ()
     packages: tuple[PackageName | PackageSpec, ...] = ()
     files: dict[PathOnHost, FileSpec] = Field(default_factory=dict)
     keys: dict[PathOnHost, KeySpec] = Field(default_factory=dict)
@@ -203,6 +206,20 @@ class Capability(Fact):
         """The folder of its templates, relative to `templates/`: `edge/time`."""
         scope = self.role.partition("_")[0]
         return f"{SCOPES[scope]}/{self.capability}"
+
+    @property
+    def until_enrolled(self) -> Capability:
+        """What a host gets of it before the register holds what it needs: its keys, so that they can be enrolled."""
+        return Capability(
+            role=self.role,
+            capability=self.capability,
+            order=self.order,
+            applies_to=self.applies_to,
+            guarded=self.guarded,
+            needs=self.needs,
+            packages=self.packages if self.keys else (),
+            keys=self.keys,
+        )
 
     def applies(self, host: Host) -> bool:
         """Whether a host has this capability."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
-from province.manifest.capability import KeyKind, Protocol
+from province.manifest.capability import KeyKind, Need, Protocol
 
 SCHEMA = 1
 """Version of the form that nodes receive; a node refuses one that it does not know."""
@@ -118,6 +118,8 @@ class Manifest:
 
     host: str
     capabilities: tuple[str, ...]
+    waiting: dict[str, tuple[Need, ...]]
+    """Capabilities that the host will have once this is enrolled; until then the manifest has only their keys."""
     packages: tuple[str, ...]
     files: dict[str, ManagedFile]
     keys: dict[str, Key]

@@ -41,6 +41,8 @@ def host_view(fleet: Fleet, host: Host, trust: Trust, peers: Peers | None = None
         "tunnel_devices": with_keys(fleet, host, trust.enrolled.keys),
         "ssh_user_ca": trust.ssh_user_ca,
         "mirror_key": trust.mirror_key,
+        "service_ca": trust.service_ca,
+        "host_certificate": trust.enrolled.certificates.get(host.name, ""),
     }
 
 

@@ -11,6 +11,7 @@ FILE = ManagedFile("one\ntwo\n", "root", "root", "0644", None, False, "common/a/
 OLD = Manifest(
     host="h",
     capabilities=("a",),
+    waiting={},
     packages=("chrony",),
     files={"/etc/a": FILE},
     keys={},
