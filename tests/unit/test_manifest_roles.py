@@ -16,7 +16,7 @@ from province.fleet.fleet import Fleet
 from province.lab import bootstrap
 from province.lab.ca import HOST_KEY
 from province.manifest.build import Builder
-from province.manifest.capability import CHECKOUT, ROLES, Capability, load_capabilities
+from province.manifest.capability import CHECKOUT, ROLES, Capability, PackageSpec, load_capabilities
 from province.manifest.cluster import image_view
 from province.manifest.trust import stand_in
 from province.manifest.view import host_facts
@@ -38,13 +38,19 @@ def load(path: Path) -> Any:
 
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
-    conditional: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *one.listens, *one.sends]
-    repeated: list[Any] = [*one.files.values(), *one.users.values()]
+    dependent = [package for package in one.packages if isinstance(package, PackageSpec)]
+    doors = [*one.listens, *one.sends]
+    things: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *doors]
+    conditional = [*things, *dependent]
+    repeated = [*things, *one.users.values()]
     values = (value for user in one.users.values() for value in (user.uid, user.comment, user.home) if value)
     return [
         *((TEMPLATES / spec.template).read_text(encoding="utf-8") for spec in one.files.values()),
         *one.files,
+        *one.keys,
+        *one.units,
         *one.users,
+        *(str(door.port) for door in doors),
         *one.sysctls.values(),
         *(name for key in one.keys.values() for name in key.names),
         *values,
