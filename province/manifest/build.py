@@ -12,7 +12,11 @@ from province.manifest.capability import (
     ROLES,
     Capability,
     FileSpec,
+    KeySpec,
+    ListenSpec,
     Need,
+    SendSpec,
+    UnitSpec,
     UserSpec,
     by_name,
     load_capabilities,
@@ -24,6 +28,7 @@ from province.manifest.trust import Trust
 from province.manifest.view import host_view
 
 Variables = Mapping[str, object]
+Repeatable = FileSpec | KeySpec | UnitSpec | UserSpec | ListenSpec | SendSpec
 
 
 class Builder:
@@ -67,7 +72,7 @@ class Builder:
                 guarded=one.guarded,
                 packages=packages[one.role],
                 files=tuple(path for path, file in files.items() if file.capability == one.capability),
-                keys=tuple(path for path in one.keys if path in keys),
+                keys=tuple(self._keys([one], host, variables, {})),
                 absent=one.absent,
                 users=tuple(user.name for user in users[one.role]),
                 groups=tuple(one.groups),
@@ -116,18 +121,22 @@ class Builder:
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:
             for spec in one.listens:
-                if self._holds(spec.when, one, host, view):
+                for port in self._ports(spec, one, host, view):
                     found = self._peers.resolve(spec.source, host)
-                    yield Listen(
-                        spec.port, spec.protocol, spec.source, spec.process, one.capability, found.ipv4, found.ipv6
-                    )
+                    yield Listen(port, spec.protocol, spec.source, spec.process, one.capability, found.ipv4, found.ipv6)
 
     def _sends(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Send]:
         for one in chosen:
             for spec in one.sends:
-                if self._holds(spec.when, one, host, view):
+                for port in self._ports(spec, one, host, view):
                     found = self._peers.resolve(spec.to, host)
-                    yield Send(spec.port, spec.protocol, spec.to, one.capability, found.ipv4, found.ipv6)
+                    yield Send(port, spec.protocol, spec.to, one.capability, found.ipv4, found.ipv6)
+
+    def _ports(self, spec: ListenSpec | SendSpec, one: Capability, host: Host, view: Variables) -> list[int]:
+        """The ports of a door or a way out, each once; none where it does not apply."""
+        if not self._holds(spec.when, one, host, view):
+            return []
+        return list(dict.fromkeys(int(self._text(str(spec.port), one, host, own)) for own in _each(spec, view)))
 
     def _sysctls(self, chosen: Iterable[Capability], host: Host, view: Variables) -> dict[str, Sysctl]:
         shared = self.fleet.environment.platform.shared_sysctls
@@ -139,10 +148,18 @@ class Builder:
 
     def _units(self, one: Capability, host: Host, view: Variables) -> dict[str, Unit]:
         return {
-            name: Unit(spec.state, spec.enabled, spec.restart_on, spec.reload_on, spec.probe)
-            for name, spec in one.units.items()
+            self._text(pattern, one, host, own): self._unit(spec, one, host, own)
+            for pattern, spec in one.units.items()
             if self._holds(spec.when, one, host, view)
+            for own in _each(spec, view)
         }
+
+    def _unit(self, spec: UnitSpec, one: Capability, host: Host, variables: Variables) -> Unit:
+        def texts(patterns: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(self._text(pattern, one, host, variables) for pattern in patterns)
+
+        probe = None if spec.probe is None else self._text(spec.probe, one, host, variables)
+        return Unit(spec.state, spec.enabled, texts(spec.restart_on), texts(spec.reload_on), probe)
 
     def _users(self, one: Capability, host: Host, view: Variables) -> Iterator[User]:
         for pattern, spec in one.users.items():
@@ -200,16 +217,20 @@ class Builder:
         found: dict[str, Key] = {}
         taken = {path: file.capability for path, file in files.items()}
         for one in chosen:
-            for path, spec in one.keys.items():
+            for pattern, spec in one.keys.items():
                 if not self._holds(spec.when, one, host, variables):
                     continue
-                names = tuple(name for source in spec.names if (name := self._text(source, one, host, variables)))
-                key = Key(spec.kind, spec.owner, spec.group, spec.mode, host.fqdn, names)
-                for place in (path, key.public(path)):
-                    if (other := taken.setdefault(place, one.capability)) != one.capability or place in files:
-                        raise BadData([_twice(one, f"keys.{path}", f"{other} too claims {place}")])
-                found[path] = key
+                for own in _each(spec, variables):
+                    path, key = self._text(pattern, one, host, own), self._key(spec, one, host, own)
+                    for place in (path, key.public(path)):
+                        if (other := taken.setdefault(place, one.capability)) != one.capability or place in files:
+                            raise BadData([_twice(one, f"keys.{path}", f"{other} too claims {place}")])
+                    found[path] = key
         return found
+
+    def _key(self, spec: KeySpec, one: Capability, host: Host, variables: Variables) -> Key:
+        names = tuple(name for source in spec.names if (name := self._text(source, one, host, variables)))
+        return Key(spec.kind, spec.owner, spec.group, spec.mode, host.fqdn, names)
 
     def _holds(self, expression: str | None, one: Capability, host: Host, variables: Variables) -> bool:
         return self._renderer.holds(expression, variables, _shown(one), host.name)
@@ -229,7 +250,7 @@ def packages(fleet: Fleet, trust: Trust) -> tuple[str, ...]:
     return tuple(sorted({name for host in fleet.hosts.values() for name in builder.build(host).packages}))
 
 
-def _each(spec: FileSpec | UserSpec, variables: Variables) -> Iterator[Variables]:
+def _each(spec: Repeatable, variables: Variables) -> Iterator[Variables]:
     if spec.each is None:
         yield variables
         return

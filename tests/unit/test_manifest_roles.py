@@ -39,14 +39,18 @@ def load(path: Path) -> Any:
 
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
-    conditional: list[Any] = [*one.packages, *one.files.values(), *one.keys.values(), *one.units.values()]
-    conditional += [*one.listens, *one.sends]
-    repeated: list[Any] = [*one.files.values(), *one.users.values()]
+    doors: list[Any] = [*one.listens, *one.sends]
+    things: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *doors]
+    conditional = [*one.packages, *things]
+    repeated = [*things, *one.users.values()]
     values = (value for user in one.users.values() for value in (user.uid, user.comment, user.home) if value)
     return [
         *((TEMPLATES / spec.template).read_text(encoding="utf-8") for spec in one.files.values()),
         *one.files,
+        *one.keys,
+        *one.units,
         *one.users,
+        *(str(door.port) for door in doors),
         *one.sysctls.values(),
         *(name for key in one.keys.values() for name in key.names),
         *values,
