@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from province.fleet.findings import BadData, Finding
@@ -23,6 +24,9 @@ from province.manifest.trust import Trust
 from province.manifest.view import host_view
 
 Variables = Mapping[str, object]
+
+AT_SITES = frozenset({"management", "services", "site", "sites", "mirror"})
+"""Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
 
 
 class Builder:
@@ -46,7 +50,7 @@ class Builder:
         listens = tuple(self._listens(chosen, host, view))
         sends = tuple(self._sends(chosen, host, view))
         sysctls = self._sysctls(chosen, host, view)
-        variables = {**view, "listens": listens, "sends": sends, "sysctls": sysctls}
+        variables = {**view, **self._through(host), "listens": listens, "sends": sends, "sysctls": sysctls}
         if only is not None:
             wanted = by_name(self.capabilities, only)
             chosen = [one for one in chosen if one is wanted]
@@ -65,6 +69,27 @@ class Builder:
             sends=sends,
             health=tuple(dict.fromkeys(line for one in chosen for line in one.health)),
         )
+
+    def _through(self, host: Host) -> dict[str, object]:
+        """What a gateway lets through for the nodes behind it.
+
+        `node_sends`: what their own capabilities ask of the sites. `node_listens`: their doors that sites may come to.
+        """
+        nodes = self._nodes_behind if host.host_class == "gateway" else ()
+        sends: dict[Send, None] = {}
+        listens: dict[Listen, None] = {}
+        for node in nodes:
+            chosen = [one for one in self.capabilities if one.applies(node)]
+            view = host_view(self.fleet, node, self.trust, self._peers)
+            sends |= dict.fromkeys(one for one in self._sends(chosen, node, view) if set(one.to) <= AT_SITES)
+            listens |= dict.fromkeys(one for one in self._listens(chosen, node, view) if set(one.source) <= AT_SITES)
+        return {"node_sends": list(sends), "node_listens": list(listens)}
+
+    @cached_property
+    def _nodes_behind(self) -> tuple[Host, ...]:
+        """One node of each routing domain: what nodes ask of the sites does not depend on their commune."""
+        found = {node.routing_domain: node for node in self.fleet.nodes}
+        return tuple(found.values())
 
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:

@@ -15,6 +15,7 @@ from province.fleet.hosts import Host
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.capability import ZONE
+from province.manifest.passages import Passage, passages
 
 EVERYBODY = NetworkPair(ipv4=IPv4Network("0.0.0.0/0"), ipv6=IPv6Network("::/0"))
 
@@ -51,6 +52,11 @@ class Peers:
     def site_hosts(self) -> tuple[Host, ...]:
         """All hosts at sites."""
         return tuple(host for host in self.fleet.hosts.values() if host.site)
+
+    @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        """What the zones of communes may reach at the sites."""
+        return passages(self.fleet)
 
     @cached_property
     def management(self) -> dict[str, NetworkPair]:

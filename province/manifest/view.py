@@ -9,7 +9,9 @@ from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view
+from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, prefixes
+from province.manifest.quality import quality_view
 from province.manifest.trust import Trust
 from province.manifest.tunnels import tunnel_view
 
@@ -27,6 +29,8 @@ def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str
         **{f"platform_{key}": value for key, value in _platform(fleet).items()},
         **cluster_view(fleet, host, known),
         **tunnel_view(fleet, host),
+        **passage_view(fleet, host, known.passages),
+        **quality_view(fleet, host),
         "administrators": [one.model_dump() for one in fleet.environment.administrators],
     }
 
