@@ -53,6 +53,8 @@ class Environment(Fact):
     platform: Platform
     packages_from: Literal["services", "router"]
     """Who serves packages: the site's services hosts with the duty `mirror`, or the network's router."""
+    certificates_from: Literal["controller", "offline"]
+    """Where the service authority's key lies: with the controller, or where only its keeper can sign."""
     communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
     edge_paths: tuple[DeviceName, ...] | Literal["all"] = "all"
     """The paths that exist here; a lab on one machine has not the memory for all of them at once."""

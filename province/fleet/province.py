@@ -113,10 +113,12 @@ WatchName = Literal["fast", "calm"]
 class Routing(Fact):
     """Numbers that the routing between nodes and gateways counts from.
 
-    Autonomous systems: `site_asn` plus the site's rank, `node_asn` plus the node's number (private use, RFC 6996).
+    Autonomous systems: `core_asn` for the routers of the sites and the network between them, `site_asn` plus the
+    site's rank for its gateways, `node_asn` plus the node's number (private use, RFC 6996).
     UDP ports of the gateways' tunnel devices count from `first_tunnel_port`.
     """
 
+    core_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
     site_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
     node_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
     first_tunnel_port: Port

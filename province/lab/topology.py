@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from province.fleet import addressing
 from province.fleet.addressing import Subnet
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
-from province.lab.spec import GuestSpec, Image, LabSpec, MirrorSpec, NetworkSpec, NicSpec
+from province.lab.spec import (
+    GuestSpec,
+    Image,
+    LabSpec,
+    MirrorSpec,
+    NeighbourSpec,
+    NetworkSpec,
+    NicSpec,
+    RouterSpec,
+)
 
 KUBERNETES_CLASSES = {"control-plane", "worker", "ingress"}
 
@@ -24,6 +33,7 @@ def lab_spec(
         station=station(fleet),
         networks=tuple(_networks(fleet)),
         guests=tuple(_guest(host) for host in fleet.hosts.values()),
+        router=_router(fleet),
         mirror=MirrorSpec(packages=tuple(sorted(set(packages))), debs=debs, images=images),
         user=fleet.environment.administrators[0].name,
         user_id=fleet.environment.administrators[0].uid,
@@ -32,8 +42,37 @@ def lab_spec(
 
 def station(fleet: Fleet) -> IPv4Address:
     """The operator's desk: the router's place in the management zone of the primary site."""
+    return _desk(fleet)[0]
+
+
+def _desk(fleet: Fleet) -> tuple[IPv4Address, IPv6Address]:
     zone = _site_zones(fleet)[f"{fleet.primary_site.id}-{fleet.province.management_zone}"]
-    return zone.host(1).ipv4.ip
+    return zone.host(1).plain
+
+
+def _router(fleet: Fleet) -> RouterSpec:
+    """The routers of the sites and the network between them, as one: neighbour of every gateway."""
+    plan = fleet.province.addressing
+    watch = fleet.province.routing.watches["fast"]
+    return RouterSpec(
+        asn=fleet.province.routing.core_asn,
+        neighbours=tuple(_neighbour(host) for host in fleet.hosts.values() if host.host_class == "gateway"),
+        announces=tuple(str(network) for zone in _site_zones(fleet).values() for network in (zone.ipv4, zone.ipv6)),
+        accepts=tuple(str(network) for pair in plan.bodies.values() for network in (pair.ipv4, pair.ipv6)),
+        apart=(
+            tuple(str(pair.ipv4) for pair in plan.bodies.values()),
+            tuple(str(pair.ipv6) for pair in plan.bodies.values()),
+        ),
+        sources=_desk(fleet),
+        echo_ms=watch.echo_ms,
+        missed=watch.missed,
+    )
+
+
+def _neighbour(gateway: Host) -> NeighbourSpec:
+    link = next(one for one in gateway.interfaces if one.zone and one.router)
+    assert link.router  # noqa: S101 - just looked for
+    return NeighbourSpec(gateway.name, gateway.asn, bridge_name(link.network), link.address.plain[0], link.router[0])
 
 
 def bridge_name(network: str) -> str:

@@ -135,6 +135,19 @@ class Peers:
         plan = self.fleet.province.addressing
         return (plan.underlays[self.fleet.province.leased_path.id], *plan.bodies.values())
 
+    def _gateways(self, _: Host) -> Iterable[NetworkPair]:
+        """Where the gateways' tunnels end: their addresses on the underlays."""
+        return (
+            single(interface.address)
+            for one in self.site_hosts
+            if one.host_class == "gateway"
+            for interface in one.interfaces
+            if interface.zone is None
+        )
+
+    def _tunnels(self, _: Host) -> Iterable[NetworkPair]:
+        return (self.fleet.province.addressing.tunnels,)
+
     def _mirror(self, host: Host) -> Iterable[NetworkPair]:
         return (self.mirror(host),)
 

@@ -12,8 +12,9 @@ from province.manifest.cluster import cluster_view, image_view
 from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, prefixes
 from province.manifest.quality import quality_view
+from province.manifest.routes import path_view
 from province.manifest.trust import Trust
-from province.manifest.tunnels import tunnel_view
+from province.manifest.tunnels import tunnel_view, with_keys
 
 Router = tuple[IPv4Address, IPv6Address]
 Route = dict[str, str]
@@ -41,8 +42,11 @@ def host_view(fleet: Fleet, host: Host, trust: Trust, peers: Peers | None = None
     return {
         **host_facts(fleet, host, known),
         **image_view(trust.images, f"{_mirror_base(known, host)}/images"),
+        "tunnel_devices": with_keys(fleet, host, trust.enrolled.keys),
         "ssh_user_ca": trust.ssh_user_ca,
         "mirror_key": trust.mirror_key,
+        "service_ca": trust.service_ca,
+        "host_certificate": trust.enrolled.certificates.get(host.name, ""),
     }
 
 
@@ -100,15 +104,16 @@ def _interface(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> 
         "mbps": interface.mbps or 0,
         "management": interface.address == host.management,
         "routes": _routes(fleet, host, interface, peers),
+        **path_view(fleet, host, interface),
     }
 
 
 def _routes(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> list[Route]:
-    """What lies behind an interface's router, both protocols.
+    """What lies behind an interface's router by the main table, both protocols.
 
-    Management traffic comes and goes through the management zone. The specialised network carries the sites and
-    the host's own routing domain (both domains for a host that belongs to no body); everything else leaves
-    through the first backup at a commune, through the first zone's router at a site.
+    Management traffic comes and goes through the management zone. What belongs to the province's domains and sites is
+    never here: it goes through the tunnels alone (`province.manifest.routes`). Everything else leaves through the
+    first backup at a commune, through the first zone's router at a site.
     """
     if interface.zone == fleet.province.management_zone and host.site:
         if interface.router:
@@ -117,11 +122,6 @@ def _routes(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> lis
         return _via([pair for site, pair in peers.management.items() if site != host.site], router)
     if interface.router is None:
         return []
-    if interface.device == fleet.province.leased_path.id:
-        plan = fleet.province.addressing
-        domains = [host.routing_domain] if host.routing_domain else list(plan.bodies)
-        behind = [plan.bodies[domain] for domain in domains] + ([] if host.site else [plan.sites])
-        return _via(behind, interface.router)
     first_backup = next((one.device for one in host.interfaces[1:] if one.zone is None), None)
     leaves = bool(interface.zone) if host.site else interface.device == first_backup
     return _default(interface.router) if leaves else []

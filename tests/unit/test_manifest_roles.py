@@ -23,7 +23,10 @@ from province.manifest.view import host_facts
 
 TEMPLATES = CHECKOUT / "templates"
 NODE_SIDE = CHECKOUT / "ansible" / "plugins" / "module_utils" / "province_node"
-BUILT = {"header", "item", "listens", "sends", "sysctls", "ssh_user_ca", "mirror_key", "node_sends", "node_listens"}
+BUILT = {
+    "header", "item", "listens", "sends", "sysctls", "ssh_user_ca", "mirror_key", "service_ca", "host_certificate",
+    "node_sends", "node_listens",
+}  # fmt: skip
 """Variables of templates that are worked out while a manifest is built, so that Ansible has none of that name."""
 
 CAPABILITIES = load_capabilities()
@@ -43,7 +46,7 @@ def with_parts(template: str) -> set[str]:
 
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
-    conditional: list[Any] = [*one.files.values(), *one.units.values(), *one.listens, *one.sends]
+    conditional: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *one.listens, *one.sends]
     repeated: list[Any] = [*one.files.values(), *one.users.values()]
     values = (value for user in one.users.values() for value in (user.uid, user.comment, user.home) if value)
     return [
@@ -55,6 +58,7 @@ def sources(one: Capability) -> list[str]:
         *one.files,
         *one.users,
         *one.sysctls.values(),
+        *(name for key in one.keys.values() for name in key.names),
         *values,
         *(f"{{{{ {name} }}}}" for name in (spec.each for spec in repeated if spec.each)),
         *(f"{{{{ {spec.when} }}}}" for spec in conditional if spec.when),

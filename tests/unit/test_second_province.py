@@ -31,6 +31,7 @@ def second(tmp_path: Path) -> Fleet:
             "kernel_audit": False,
         },
         "packages_from": "router",
+        "certificates_from": "controller",
         "administrators": [{"name": "ops", "comment": "Operator", "uid": 2000}],
         "requires_verified": False,
     }
