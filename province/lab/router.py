@@ -103,7 +103,7 @@ def _family(spec: RouterSpec, version: int) -> str:
     routes = "\n".join(f"    route {prefix} blackhole;" for prefix in own)
     source = spec.sources[0] if version == 4 else spec.sources[1]
     return f"""\
-function is_accepted{version}() {{ return net ~ [ {", ".join(accepted)} ]; }}
+define ACCEPTED{version} = [ {", ".join(accepted)} ];
 protocol static own{version} {{
     ipv{version};
 {routes}
@@ -130,7 +130,8 @@ def _bfd(spec: RouterSpec) -> str:
 
 def _neighbour(spec: RouterSpec, neighbour: NeighbourSpec) -> str:
     channels = "\n".join(
-        f"    ipv{version} {{ import where is_accepted{version}(); export all; next hop self; }};" for version in (4, 6)
+        f"    ipv{version} {{ import where net ~ ACCEPTED{version}; export all; next hop self; }};"
+        for version in (4, 6)
     )
     return f"""\
 protocol bgp '{neighbour.name}' {{

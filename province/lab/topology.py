@@ -32,7 +32,7 @@ def lab_spec(
         domain=fleet.province.domain,
         station=station(fleet),
         networks=tuple(_networks(fleet)),
-        guests=tuple(_guest(host) for host in fleet.hosts.values()),
+        guests=tuple(guest_of(host) for host in fleet.hosts.values()),
         router=_router(fleet),
         mirror=MirrorSpec(packages=tuple(sorted(set(packages))), debs=debs, images=images),
         user=fleet.environment.administrators[0].name,
@@ -57,7 +57,7 @@ def _router(fleet: Fleet) -> RouterSpec:
     return RouterSpec(
         asn=fleet.province.routing.core_asn,
         neighbours=tuple(_neighbour(host) for host in fleet.hosts.values() if host.host_class == "gateway"),
-        announces=tuple(str(network) for zone in _site_zones(fleet).values() for network in (zone.ipv4, zone.ipv6)),
+        announces=tuple(str(network) for site in _ranked_sites(fleet).values() for network in (site.ipv4, site.ipv6)),
         accepts=tuple(str(network) for pair in plan.bodies.values() for network in (pair.ipv4, pair.ipv6)),
         apart=(
             tuple(str(pair.ipv4) for pair in plan.bodies.values()),
@@ -91,15 +91,22 @@ def _networks(fleet: Fleet) -> Iterable[NetworkSpec]:
 
 def _site_zones(fleet: Fleet) -> dict[str, Subnet]:
     """The zones of every site that has hosts, in the order that the hosts' addresses use."""
-    ranked = sorted(site.id for site in fleet.sites.values() if site.hosts)
     return {
         f"{site}-{zone.id}": addressing.site_zone(fleet.province.addressing, rank, number)
-        for rank, site in enumerate(ranked)
+        for rank, site in enumerate(_ranked_sites(fleet))
         for number, zone in enumerate(fleet.province.site_zones)
     }
 
 
-def _guest(host: Host) -> GuestSpec:
+def _ranked_sites(fleet: Fleet) -> dict[str, Subnet]:
+    """The sites that have hosts, in the order of their ranks, with the prefix of each."""
+    plan = fleet.province.addressing
+    ranked = sorted(site.id for site in fleet.sites.values() if site.hosts)
+    return {site: addressing.site_prefix(plan, rank) for rank, site in enumerate(ranked)}
+
+
+def guest_of(host: Host) -> GuestSpec:
+    """A host as a guest."""
     image: Image = "kubernetes" if host.host_class in KUBERNETES_CLASSES else "host"
     return GuestSpec(
         name=host.name,
