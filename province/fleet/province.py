@@ -23,6 +23,7 @@ from province.fleet.fact import (
     SourceRef,
 )
 from province.fleet.site import HostRole
+from province.fleet.traffic import Traffic
 
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
 
@@ -45,14 +46,25 @@ class PrefixLengths(Fact):
 
 
 class CommuneZone(Fact):
-    """A zone inside a commune; its interface carries the zone's name. An optional one keeps its place free."""
+    """A zone inside a commune; its interface carries the zone's name. An optional one keeps its place free.
+
+    `vlan` is its number on the port to the commune's switch (IEEE 802.1Q), where zones share one.
+    """
 
     id: DeviceName
     name: Names
+    vlan: Annotated[int, Field(ge=2, le=4094)]
     ipv4_prefix: Annotated[int, Field(ge=24, le=30)]
     optional: bool = False
     internet: bool = False
     features: tuple[FeatureId, ...] = ()
+
+
+class ZonePort(Fact):
+    """The node's port to the commune's switch, which carries all zones where they arrive as VLANs."""
+
+    device: DeviceName
+    source: SourceRef
 
 
 class SiteZone(Fact):
@@ -177,6 +189,8 @@ class Province(Fact):
     utilisation_limit: Percent
     utilisation_source: SourceRef
     commune_zones: tuple[CommuneZone, ...]
+    zone_port: ZonePort
+    traffic: Traffic
     site_zones: tuple[SiteZone, ...]
     roles: dict[HostRole, RoleLayout]
     edge_paths: Annotated[tuple[EdgePath, ...], Field(min_length=1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from province.fleet.findings import BadData, Finding
@@ -30,6 +31,9 @@ from province.manifest.view import host_view
 Variables = Mapping[str, object]
 Repeatable = FileSpec | KeySpec | UnitSpec | UserSpec | ListenSpec | SendSpec
 
+AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers"})
+"""Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
+
 
 class Builder:
     """Builds the manifests of one fleet; what its hosts share is worked out once."""
@@ -54,7 +58,7 @@ class Builder:
         listens = tuple(self._listens(chosen, host, view))
         sends = tuple(self._sends(chosen, host, view))
         sysctls = self._sysctls(chosen, host, view)
-        variables = {**view, "listens": listens, "sends": sends, "sysctls": sysctls}
+        variables = {**view, **self._through(host), "listens": listens, "sends": sends, "sysctls": sysctls}
         if only is not None:
             wanted = by_name(self.capabilities, only)
             chosen = [one for one in chosen if one.capability == wanted.capability]
@@ -98,6 +102,27 @@ class Builder:
             sends=sends,
             health=tuple(dict.fromkeys(line for one in chosen for line in one.health)),
         )
+
+    def _through(self, host: Host) -> dict[str, object]:
+        """What a gateway lets through for the nodes behind it.
+
+        `node_sends`: what their own capabilities ask of the sites. `node_listens`: their doors that sites may come to.
+        """
+        nodes = self._nodes_behind if host.host_class == "gateway" else ()
+        sends: dict[Send, None] = {}
+        listens: dict[Listen, None] = {}
+        for node in nodes:
+            chosen = [one for one in self.capabilities if one.applies(node)]
+            view = host_view(self.fleet, node, self.trust, self._peers)
+            sends |= dict.fromkeys(one for one in self._sends(chosen, node, view) if set(one.to) <= AT_SITES)
+            listens |= dict.fromkeys(one for one in self._listens(chosen, node, view) if set(one.source) <= AT_SITES)
+        return {"node_sends": list(sends), "node_listens": list(listens)}
+
+    @cached_property
+    def _nodes_behind(self) -> tuple[Host, ...]:
+        """One node of each routing domain: what nodes ask of the sites does not depend on their commune."""
+        found = {node.routing_domain: node for node in self.fleet.nodes}
+        return tuple(found.values())
 
     def keys(self, host: Host) -> dict[str, Key]:
         """The private keys that a host makes for itself, by path."""

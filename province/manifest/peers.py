@@ -24,6 +24,7 @@ from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.capability import ZONE
+from province.manifest.passages import Passage, passages
 
 Network = IPv4Network | IPv6Network
 
@@ -63,6 +64,11 @@ class Peers:
     def site_hosts(self) -> tuple[Host, ...]:
         """All hosts at sites."""
         return tuple(host for host in self.fleet.hosts.values() if host.site)
+
+    @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        """What the zones of communes may reach at the sites."""
+        return passages(self.fleet)
 
     @cached_property
     def management(self) -> dict[str, NetworkPair]:

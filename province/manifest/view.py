@@ -10,7 +10,9 @@ from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view
 from province.manifest.names import names_view
+from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, prefixes
+from province.manifest.quality import quality_view
 from province.manifest.routes import path_view
 from province.manifest.trust import Trust
 from province.manifest.tunnels import tunnel_view, with_keys
@@ -31,6 +33,8 @@ def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str
         **cluster_view(fleet, host, known),
         **tunnel_view(fleet, host),
         **_people(fleet, host, known),
+        **passage_view(fleet, host, known.passages),
+        **quality_view(fleet, host),
     }
 
 
