@@ -93,10 +93,9 @@ class Commune(Fact):
         """The name in ASCII without its kind, for host names: `phu-quoc`."""
         return self.slug.removeprefix(slugify(self.kind) + "-")
 
-    @property
-    def backup_mbps(self) -> int:
-        """Capacity of the first backup whose capacity is known, 0 when none is."""
-        return next((backup.mbps for backup in self.backups if backup.mbps), 0)
+    def backup(self, kind: BackupKind) -> Backup | None:
+        """The commune's backup of a kind, None when it has none."""
+        return next((backup for backup in self.backups if backup.kind is kind), None)
 
 
 def slugify(text: str) -> str:

@@ -22,6 +22,7 @@ from province.fleet.register import Registers
 from province.fleet.site import Site, SitePurpose
 from province.fleet.source import Source
 from province.fleet.system import Owner, System, Tier
+from province.fleet.tunnels import Tunnel, plan_tunnels
 from province.fleet.waves import Wave, plan_waves, wave_numbers
 
 
@@ -62,6 +63,24 @@ class Fleet:
         nodes = [node for node in self.nodes if chosen == "all" or node.commune in chosen]
         found = [*nodes, *site_hosts(self.province, self.sites.values())]
         return MappingProxyType({host.name: host for host in found})
+
+    @cached_property
+    def tunnels(self) -> tuple[Tunnel, ...]:
+        """The tunnels of the nodes that this environment runs, node by node, in order of preference."""
+        nodes = [host for host in self.hosts.values() if host.host_class == "edge"]
+        return tuple(plan_tunnels(self.province, nodes, self.hosts.values(), self.primary_site.id))
+
+    def tunnels_of(self, host: str) -> tuple[Tunnel, ...]:
+        """The tunnels that begin or end at a host."""
+        return self._tunnels_by_host.get(host, ())
+
+    @cached_property
+    def _tunnels_by_host(self) -> Mapping[str, tuple[Tunnel, ...]]:
+        found: dict[str, list[Tunnel]] = {}
+        for tunnel in self.tunnels:
+            found.setdefault(tunnel.node, []).append(tunnel)
+            found.setdefault(tunnel.gateway, []).append(tunnel)
+        return {host: tuple(tunnels) for host, tunnels in found.items()}
 
     @property
     def primary_site(self) -> Site:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
 from province.fleet import addressing
-from province.fleet.addressing import AddressPair
+from province.fleet.addressing import AddressPair, Subnet
 from province.fleet.commune import Commune
 from province.fleet.fact import Body, RoutingDomain, Slug
 from province.fleet.province import Province
@@ -47,6 +47,12 @@ class Host:
     duties: tuple[Duty, ...] = ()
     forwards: bool = False
     wave: int | None = None
+    asn: int = 0
+    """The host's autonomous system; 0 for hosts that do not take part in routing."""
+    prefix: Subnet | None = None
+    """A node's part of its routing domain: every zone lies in it."""
+    index: int = 1
+    """Its number among the hosts of its role at its site, from 1."""
 
     @property
     def management(self) -> AddressPair:
@@ -76,11 +82,13 @@ def _edge_node(province: Province, commune: Commune, body: Body, rank: int, body
     name = f"{commune.short}-{body}"
     domain = province.bodies[body].routing_domain
     interfaces = []
-    for underlay in province.edge_underlays:
-        address = addressing.node_on_underlay(plan, underlay, rank, body_number, len(Body))
-        router = addressing.underlay(plan, underlay).host(1).plain
-        mbps = commune.lines.of(body).mbps if underlay == province.edge_underlays[0] else commune.backup_mbps
-        interfaces.append(Interface(underlay, underlay, None, address, router, mbps or None))
+    for path in province.edge_paths:
+        line = commune.backup(path.backup) if path.backup else commune.lines.of(body)
+        if line is None:
+            continue
+        address = addressing.node_on_underlay(plan, path.id, rank, body_number, len(Body))
+        router = addressing.underlay(plan, path.id).host(1).plain
+        interfaces.append(Interface(path.id, path.id, None, address, router, line.mbps))
     prefix = addressing.body_prefix(plan, plan.bodies[domain], rank)
     subnets = addressing.commune_zones(prefix, province.commune_zones)
     interfaces += [
@@ -97,6 +105,9 @@ def _edge_node(province: Province, commune: Commune, body: Body, rank: int, body
         body=body,
         routing_domain=domain,
         wave=wave,
+        forwards=True,
+        prefix=prefix,
+        asn=province.routing.node_asn + rank * len(Body) + body_number,
     )
 
 
@@ -132,4 +143,6 @@ def _site_host(province: Province, site: Site, rank: int, role: HostRole, index:
         site=site.id,
         duties=site.hosts[role].duties,
         forwards=layout.forwards,
+        asn=province.routing.site_asn + rank if role is HostRole.GATEWAY else 0,
+        index=index,
     )

@@ -22,6 +22,7 @@ from province.fleet.feature import Feature
 from province.fleet.findings import BadData, Finding, from_validation, nearest
 from province.fleet.fleet import Fleet
 from province.fleet.province import Province
+from province.fleet.references import unresolved
 from province.fleet.register import Registers
 from province.fleet.site import Site
 from province.fleet.source import Source
@@ -205,6 +206,11 @@ def _with_overlay(reader: _Reader, province: Province, overlay: Environment, fol
     changes: dict[str, object] = {}
     if overlay.domain:
         changes["domain"] = overlay.domain
+    if overlay.edge_paths != "all":
+        known = {path.id: path for path in province.edge_paths}
+        for name in overlay.edge_paths:
+            reader.findings += unresolved(reader.shown(folder / "environment.yml"), "edge_paths", name, known, "path")
+        changes["edge_paths"] = tuple(path for path in province.edge_paths if path.id in overlay.edge_paths)
     if overlay.address_overlay and (folder / overlay.address_overlay).is_file():
         addresses = reader.fact(AddressOverlay, folder / overlay.address_overlay)
         if addresses is not None:

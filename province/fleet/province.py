@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, StringConstraints
 
-from province.fleet.commune import CommuneKind
+from province.fleet.commune import BackupKind, CommuneKind
 from province.fleet.fact import (
     Body,
     DeviceName,
@@ -17,11 +17,13 @@ from province.fleet.fact import (
     Names,
     NonBlank,
     Percent,
+    Port,
     RoutingDomain,
     Slug,
     SourceRef,
 )
 from province.fleet.site import HostRole
+from province.fleet.traffic import Traffic
 
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
 
@@ -44,14 +46,25 @@ class PrefixLengths(Fact):
 
 
 class CommuneZone(Fact):
-    """A zone inside a commune; its interface carries the zone's name. An optional one keeps its place free."""
+    """A zone inside a commune; its interface carries the zone's name. An optional one keeps its place free.
+
+    `vlan` is its number on the port to the commune's switch (IEEE 802.1Q), where zones share one.
+    """
 
     id: DeviceName
     name: Names
+    vlan: Annotated[int, Field(ge=2, le=4094)]
     ipv4_prefix: Annotated[int, Field(ge=24, le=30)]
     optional: bool = False
     internet: bool = False
     features: tuple[FeatureId, ...] = ()
+
+
+class ZonePort(Fact):
+    """The node's port to the commune's switch, which carries all zones where they arrive as VLANs."""
+
+    device: DeviceName
+    source: SourceRef
 
 
 class SiteZone(Fact):
@@ -67,6 +80,53 @@ class RoleLayout(Fact):
     zones: tuple[DeviceName, ...]
     underlays: tuple[DeviceName, ...] = ()
     forwards: bool = False
+
+
+class EdgePath(Fact):
+    """A way from a node to the gateways; its device at the node carries the path's name.
+
+    `arrives` is the gateways' underlay at the far end, `backup` the kind of backup that a commune must have for it
+    (None for the leased line), `mtu` the largest packet that the provider carries, in bytes.
+    """
+
+    id: DeviceName
+    name: Names
+    arrives: DeviceName
+    backup: BackupKind | None = None
+    mtu: Annotated[int, Field(ge=1280, le=9000)]
+
+
+class Domain(Fact):
+    """A closed routing world. `tag` begins the names of its devices at the gateways."""
+
+    name: Names
+    tag: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,5}$")]
+
+
+class Watch(Fact):
+    """How fast the end of a path is noticed (BFD, RFC 5880): one echo each `echo_ms`, `missed` of them in a row."""
+
+    echo_ms: Annotated[int, Field(ge=50, le=60_000)]
+    missed: Annotated[int, Field(ge=2, le=10)]
+
+
+WatchName = Literal["fast", "calm"]
+
+
+class Routing(Fact):
+    """Numbers that the routing between nodes and gateways counts from.
+
+    Autonomous systems: `core_asn` for the routers of the sites and the network between them, `site_asn` plus the
+    site's rank for its gateways, `node_asn` plus the node's number (private use, RFC 6996).
+    UDP ports of the gateways' tunnel devices count from `first_tunnel_port`.
+    """
+
+    core_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
+    site_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
+    node_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
+    first_tunnel_port: Port
+    watches: dict[WatchName, Watch]
+    source: SourceRef
 
 
 class Clock(Fact):
@@ -100,6 +160,10 @@ class AddressPlan(Fact):
     underlays: dict[DeviceName, NetworkPair]
     underlay_reserved: PositiveInt
     sites: NetworkPair
+    tunnels: NetworkPair
+    tunnel_prefix: PrefixLengths
+    tunnel_reserved: PositiveInt
+    gateways_per_site: PositiveInt
     site_prefix: PrefixLengths
     site_zone_ipv4: Annotated[int, Field(ge=20, le=28)]
     role_stride: PositiveInt
@@ -125,9 +189,13 @@ class Province(Fact):
     utilisation_limit: Percent
     utilisation_source: SourceRef
     commune_zones: tuple[CommuneZone, ...]
+    zone_port: ZonePort
+    traffic: Traffic
     site_zones: tuple[SiteZone, ...]
     roles: dict[HostRole, RoleLayout]
-    edge_underlays: tuple[DeviceName, ...]
+    edge_paths: Annotated[tuple[EdgePath, ...], Field(min_length=1)]
+    domains: dict[RoutingDomain, Domain]
+    routing: Routing
     management_zone: DeviceName
     addressing: AddressPlan
     clock: Clock
@@ -135,6 +203,11 @@ class Province(Fact):
     unreachable_budget: Percent
     framework: NonBlank
     features: tuple[FeatureId, ...] = ()
+
+    @property
+    def leased_path(self) -> EdgePath:
+        """The path that every node has: its leased line."""
+        return next(path for path in self.edge_paths if path.backup is None)
 
     @property
     def unit_count(self) -> int:

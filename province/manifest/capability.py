@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.documents import read_yaml
@@ -25,8 +25,8 @@ SCOPES = {"common": "common", "edge": "edge", "dc": "datacentre"}
 EVERY_HOST = "every-host"
 DUTY = "duty/"
 SYMBOLS = (
-    *("management", "services", "site", "sites", "zones", "nodes", "mirror", "resolvers", "outside-resolvers"),
-    *("pods", "any"),
+    *("management", "services", "site", "sites", "zones", "nodes", "gateways", "tunnels", "mirror"),
+    *("resolvers", "outside-resolvers", "pods", "any"),
 )
 ZONE = "zone/"
 
@@ -60,7 +60,7 @@ Peer = Annotated[str, AfterValidator(_peer)]
 """Hosts by what they are, never by address: a name of `SYMBOLS` or `zone/<zone of the same place>`."""
 
 PathOnHost = Annotated[str, StringConstraints(pattern=r"^/[^\s]*(\{\{ item\.\w+ \}\}[^\s]*)?$")]
-PlainPath = Annotated[str, StringConstraints(pattern=r"^/[^\s{}]+$")]
+Expression = Annotated[str, StringConstraints(pattern=r"^\{\{.+\}\}$")]
 Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
 Check = Annotated[str, AfterValidator(_has_place)]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
@@ -68,6 +68,17 @@ Protocol = Literal["tcp", "udp"]
 KeyKind = Literal["wireguard", "x509-ec", "ssh-ed25519"]
 Need = Literal["certificate"]
 """What the register of enrolled hosts must hold before a capability can work."""
+
+
+class PackageSpec(Fact):
+    """A Debian package; a name alone stands for one that is always there. `when` is as in `FileSpec`."""
+
+    name: PackageName
+    when: NonBlank | None = None
+
+
+def _package(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class FileSpec(Fact):
@@ -95,7 +106,7 @@ class KeySpec(Fact):
     `wireguard` (`wg genkey`) and `ssh-ed25519` (`ssh-keygen`) have it as `<path>.pub`, `x509-ec` (P-256, `openssl`)
     as the certificate request `<path>.csr` for the host's full name and `names`: DNS names or addresses, which may
     name parts of the host's view; one that renders empty is left out. The package that brings the program belongs
-    to `packages`. A key is made once, and removed only when no capability names it any more.
+    to `packages`. A key is made once, and removed only when no capability names it any more. `each` as for files.
     """
 
     kind: KeyKind
@@ -103,6 +114,7 @@ class KeySpec(Fact):
     group: NonBlank = "root"
     mode: Mode = "0600"
     names: tuple[NonBlank, ...] = ()
+    each: NonBlank | None = None
     when: NonBlank | None = None
 
     @model_validator(mode="after")
@@ -113,7 +125,7 @@ class KeySpec(Fact):
 
 
 class UnitSpec(Fact):
-    """A systemd unit. `state: null` leaves it to somebody else whether it runs.
+    """A systemd unit. `state: null` leaves it to somebody else whether it runs. `each`: one unit for each element.
 
     `restart_on`, `reload_on`: patterns of paths; a change of such a file restarts or reloads the unit.
     `probe`: a command that succeeds as long as what the unit has loaded is what its files say; else it is reloaded.
@@ -124,6 +136,7 @@ class UnitSpec(Fact):
     restart_on: tuple[NonBlank, ...] = ()
     reload_on: tuple[NonBlank, ...] = ()
     probe: NonBlank | None = None
+    each: NonBlank | None = None
     when: NonBlank | None = None
 
 
@@ -150,21 +163,23 @@ class GroupSpec(Fact):
 
 
 class ListenSpec(Fact):
-    """A door: a port that a process of the host listens on, and who may come to it."""
+    """A door: a port that a process of the host listens on, and who may come to it. `each`: one for each element."""
 
-    port: Port
+    port: Port | Expression
     protocol: Protocol = "tcp"
     source: Annotated[tuple[Peer, ...], Field(alias="from", min_length=1)]
     process: NonBlank
+    each: NonBlank | None = None
     when: NonBlank | None = None
 
 
 class SendSpec(Fact):
-    """A way out: the port of others that the host may connect to."""
+    """A way out: the port of others that the host may connect to. `each`: one for each element."""
 
-    port: Port
+    port: Port | Expression
     protocol: Protocol = "tcp"
     to: Annotated[tuple[Peer, ...], Field(min_length=1)]
+    each: NonBlank | None = None
     when: NonBlank | None = None
 
 
@@ -178,9 +193,9 @@ class Capability(Fact):
     guarded: bool = False
     """Whether a change may cut the host off: it then goes back by itself unless a new connection confirms it."""
     needs: tuple[Need, ...] = ()
-    packages: tuple[PackageName, ...] = ()
+    packages: tuple[Annotated[PackageSpec, BeforeValidator(_package)], ...] = ()
     files: dict[PathOnHost, FileSpec] = Field(default_factory=dict)
-    keys: dict[PlainPath, KeySpec] = Field(default_factory=dict)
+    keys: dict[PathOnHost, KeySpec] = Field(default_factory=dict)
     absent: tuple[PathOnHost, ...] = ()
     """Patterns of files that must not be there: what a first start left behind."""
     units: dict[NonBlank, UnitSpec] = Field(default_factory=dict)

@@ -56,7 +56,7 @@ def _connection(fleet: Fleet, host: Host) -> dict[str, object]:
     config = fleet.root / fleet.environment.id / "ssh_config"
     return {
         "ansible_host": str(host.management.ipv4.ip),
-        "ansible_user": fleet.environment.administrators[0].name,
+        "ansible_user": fleet.environment.automation.name,
         "ansible_ssh_common_args": f"-F {config}",
         # Two checkouts may have hosts with the same addresses: neither may use the other's open connections.
         # The path of a socket has at most 107 bytes, so the checkout's path itself does not fit.

@@ -24,6 +24,7 @@ from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.capability import ZONE
+from province.manifest.passages import Passage, passages
 
 Network = IPv4Network | IPv6Network
 
@@ -65,6 +66,11 @@ class Peers:
         return tuple(host for host in self.fleet.hosts.values() if host.site)
 
     @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        """What the zones of communes may reach at the sites."""
+        return passages(self.fleet)
+
+    @cached_property
     def management(self) -> dict[str, NetworkPair]:
         """The management zone of each site with hosts."""
         zone = self.fleet.province.management_zone
@@ -82,6 +88,15 @@ class Peers:
         primary = self.fleet.primary_site.id
         return tuple(sorted(doing, key=lambda one: (one.site != host.site, one.site != primary, one.name)))
 
+    @staticmethod
+    def address(other: Host, host: Host) -> AddressPair:
+        """Where a host reaches another one: in the network of its own first device, else at the other's first address.
+
+        A bastion stands in the management zone alone; an answer must come back the way the question went.
+        """
+        near = [one.address for one in other.interfaces if one.network == host.interfaces[0].network]
+        return (near or [other.interfaces[0].address])[0]
+
     @cached_property
     def station(self) -> tuple[IPv4Address, IPv6Address]:
         """The router of the primary site's management zone."""
@@ -93,7 +108,23 @@ class Peers:
         if self.fleet.environment.packages_from == "router":
             ipv4, ipv6 = self.station
             return NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))
-        return single(self.with_duty(Duty.MIRROR, host)[0].interfaces[0].address)
+        return single(self.address(self.with_duty(Duty.MIRROR, host)[0], host))
+
+    @cached_property
+    def bastions(self) -> tuple[NetworkPair, ...]:
+        """The management addresses of the bastions of all sites."""
+        return tuple(single(one.management) for one in self.site_hosts if one.host_class == "bastion")
+
+    def automation(self) -> Prefixes:
+        """Where the automation account comes from, by the environment's choice."""
+        if self.fleet.environment.automation_from == "bastion":
+            return prefixes(self.bastions)
+        ipv4, ipv6 = self.station
+        return prefixes([NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))])
+
+    def administrators(self, host: Host) -> Prefixes:
+        """Where people come from: a bastion is entered from the management zones, every other host from a bastion."""
+        return prefixes(self.management.values() if host.host_class == "bastion" else self.bastions)
 
     def resolvers_outside(self, forward: ForwardZone) -> tuple[IPv4Address | IPv6Address, ...]:
         """Who is asked for the names of a zone that is not the province's; nobody as long as no address is known."""
@@ -130,8 +161,8 @@ class Peers:
     def _management(self, _: Host) -> Iterable[NetworkPair]:
         return self.management.values()
 
-    def _services(self, _: Host) -> Iterable[NetworkPair]:
-        return (single(one.interfaces[0].address) for one in self.site_hosts if one.host_class == "services")
+    def _services(self, host: Host) -> Iterable[NetworkPair]:
+        return (single(self.address(one, host)) for one in self.site_hosts if one.host_class == "services")
 
     def _site(self, host: Host) -> Iterable[NetworkPair]:
         return (
@@ -156,7 +187,20 @@ class Peers:
 
     def _nodes(self, _: Host) -> Iterable[NetworkPair]:
         plan = self.fleet.province.addressing
-        return (plan.underlays[self.fleet.province.edge_underlays[0]], *plan.bodies.values())
+        return (plan.underlays[self.fleet.province.leased_path.id], *plan.bodies.values())
+
+    def _gateways(self, _: Host) -> Iterable[NetworkPair]:
+        """Where the gateways' tunnels end: their addresses on the underlays."""
+        return (
+            single(interface.address)
+            for one in self.site_hosts
+            if one.host_class == "gateway"
+            for interface in one.interfaces
+            if interface.zone is None
+        )
+
+    def _tunnels(self, _: Host) -> Iterable[NetworkPair]:
+        return (self.fleet.province.addressing.tunnels,)
 
     def _mirror(self, host: Host) -> Iterable[NetworkPair]:
         return (self.mirror(host),)

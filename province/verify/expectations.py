@@ -119,9 +119,24 @@ class Expected:
         }
 
     @property
+    def automation(self) -> str:
+        """The account that Ansible acts as."""
+        return self.fleet.environment.automation.name
+
+    @property
     def administrators(self) -> frozenset[str]:
         """The people with an account."""
         return frozenset(one.name for one in self.fleet.environment.administrators)
+
+    @property
+    def break_glass(self) -> str:
+        """The sealed account."""
+        return self.fleet.environment.break_glass.name
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Every account that a person or a program may log in to."""
+        return frozenset(one.name for one in self.fleet.environment.accounts)
 
 
 def _peers(ways: Iterable[Listen | Send]) -> dict[tuple[str, int], frozenset[str]]:

@@ -167,9 +167,9 @@ def test_a_blocked_name_does_not_exist_and_an_unknown_one_fails_at_once(
 
 def test_a_node_answers_nobody_outside_its_commune(fleet: Fleet, node: Host, resolvers: tuple[Host, ...]) -> None:
     """Neither on the specialised network nor on the Internet, not even its own province's hosts."""
-    for underlay in fleet.province.edge_underlays:
-        address = node.interface(underlay).address.ipv4.ip
-        assert "silent" in ask(resolvers[0], str(address), node.fqdn), underlay
+    for path in fleet.province.edge_paths:
+        address = node.interface(path.id).address.ipv4.ip
+        assert "silent" in ask(resolvers[0], str(address), node.fqdn), path.id
 
 
 def test_a_new_certificate_comes_into_use_while_names_are_resolved(

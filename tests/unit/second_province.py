@@ -84,14 +84,27 @@ def _province() -> dict[str, Any]:
         },
         "utilisation_limit": 90,
         "utilisation_source": "A",
-        "commune_zones": [{"id": "users", **zone}, {"id": "management", **zone}],
+        "commune_zones": [{"id": "users", "vlan": 2, **zone}, {"id": "management", "vlan": 3, **zone}],
+        "zone_port": {"device": "lan", "source": "A"},
+        "traffic": {"thin_mbps": 10, "source": "A", "classes": [_traffic_class()]},
         "site_zones": [{"id": zone, "name": _names(zone)} for zone in ("internal", "servers", "management")],
         "management_zone": "management",
         "roles": {
             "gateway": {"zones": ["internal", "management"], "underlays": ["wan"], "forwards": True},
             "control-plane": {"zones": ["servers", "management"]},
         },
-        "edge_underlays": ["wan"],
+        "edge_paths": [{"id": "wan", "name": _names("Leased line"), "arrives": "wan", "mtu": 1500}],
+        "domains": {
+            "government": {"name": _names("Government"), "tag": "gov"},
+            "party": {"name": _names("Party"), "tag": "party"},
+        },
+        "routing": {
+            "site_asn": 4200000001,
+            "node_asn": 4200001000,
+            "first_tunnel_port": 51820,
+            "watches": {"fast": {"echo_ms": 300, "missed": 3}, "calm": {"echo_ms": 3000, "missed": 3}},
+            "source": "A",
+        },
         "addressing": {
             "documentation": True,
             "review": {"reviewed_on": "2026-11-01", "allocated_by": "test"},
@@ -103,6 +116,10 @@ def _province() -> dict[str, Any]:
             "underlays": {"wan": {"ipv4": "10.3.0.0/20", "ipv6": "2001:db8:c::/64"}},
             "underlay_reserved": 64,
             "sites": {"ipv4": "10.4.0.0/16", "ipv6": "2001:db8:d00::/40"},
+            "tunnels": {"ipv4": "10.5.0.0/16", "ipv6": "2001:db8:e::/48"},
+            "tunnel_prefix": {"ipv4": 24, "ipv6": 64},
+            "tunnel_reserved": 16,
+            "gateways_per_site": 4,
             "site_prefix": {"ipv4": 20, "ipv6": 48},
             "site_zone_ipv4": 24,
             "role_stride": 16,
@@ -111,6 +128,10 @@ def _province() -> dict[str, Any]:
         "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
         "unreachable_budget": 10,
     }
+
+
+def _traffic_class() -> dict[str, Any]:
+    return {"id": "all", "name": _names("All"), "dscp": "cs0", "share": 100, "thin_share": 100, "queue_ms": 100}
 
 
 def _tier() -> dict[str, Any]:

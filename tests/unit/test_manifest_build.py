@@ -183,7 +183,8 @@ def test_a_key_asks_a_certificate_for_the_host_and_the_names_that_are_not_empty(
     key = workshop.build(edge).keys["/etc/a.key"]
     assert (key.subject, key.names[0], len(key.names)) == (edge.fqdn, f"dns.{edge.fqdn}", 2)
     assert key.public("/etc/a.key") == "/etc/a.key.csr"
-    assert workshop.build(edge).desired()["keys"]
+    (part,) = workshop.build(edge).parts
+    assert (part.guarded, part.keys) == (True, ("/etc/a.key",))
 
 
 def test_a_key_and_a_file_in_one_place_contradict_each_other(workshop: Workshop, edge: Host) -> None:

@@ -24,7 +24,7 @@ from province.manifest.view import host_facts
 TEMPLATES = CHECKOUT / "templates"
 NODE_SIDE = CHECKOUT / "ansible" / "plugins" / "module_utils" / "province_node"
 BUILT = {
-    *("header", "item", "listens", "sends", "sysctls"),
+    *("header", "item", "listens", "sends", "sysctls", "node_sends", "node_listens"),
     *("ssh_user_ca", "mirror_key", "service_ca", "host_certificate", "dns_anchors"),
 }
 """Variables of templates that are worked out while a manifest is built, so that Ansible has none of that name."""
@@ -37,15 +37,31 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def with_parts(template: str) -> set[str]:
+    """A template and all that it includes or imports."""
+    tree = Environment(autoescape=False).parse((TEMPLATES / template).read_text(encoding="utf-8"))  # noqa: S701 - only parsed
+    parts = [part for part in meta.find_referenced_templates(tree) if part]
+    return {template}.union(*(with_parts(part) for part in parts))
+
+
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
-    conditional: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *one.listens, *one.sends]
-    repeated: list[Any] = [*one.files.values(), *one.users.values()]
+    doors: list[Any] = [*one.listens, *one.sends]
+    things: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *doors]
+    conditional = [*one.packages, *things]
+    repeated = [*things, *one.users.values()]
     values = (value for user in one.users.values() for value in (user.uid, user.comment, user.home) if value)
     return [
-        *((TEMPLATES / spec.template).read_text(encoding="utf-8") for spec in one.files.values()),
+        *(
+            (TEMPLATES / part).read_text(encoding="utf-8")
+            for spec in one.files.values()
+            for part in with_parts(spec.template)
+        ),
         *one.files,
+        *one.keys,
+        *one.units,
         *one.users,
+        *(str(door.port) for door in doors),
         *one.sysctls.values(),
         *(name for key in one.keys.values() for name in key.names),
         *values,
@@ -55,7 +71,7 @@ def sources(one: Capability) -> list[str]:
 
 
 def test_every_template_of_a_host_is_used() -> None:
-    used = {spec.template for one in CAPABILITIES for spec in one.files.values()}
+    used = set().union(*(with_parts(spec.template) for one in CAPABILITIES for spec in one.files.values()))
     there = {
         path.relative_to(TEMPLATES).as_posix()
         for scope in ("common", "edge", "datacentre")

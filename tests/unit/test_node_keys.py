@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.node_in_folder import HostInFolder, a_key, a_manifest, a_unit, node_module
-
-transaction: Any = import_module("province_node.transaction")
+from tests.unit.node_in_folder import HostInFolder, a_key, a_part, a_unit, look, node_module, run
 
 TLS = "/etc/unbound/tls/server.key"
-NOTE = {"digest": "d1", "controller": "tests", "reason": ""}
 
 
 @pytest.fixture
@@ -24,7 +20,7 @@ def host(tmp_path: Path) -> HostInFolder:
 
 
 def converge(host: HostInFolder, **parts: Any) -> list[str]:
-    return list(transaction.converge(host, a_manifest(**parts), NOTE).what)
+    return list(run(host, a_part(**parts)).changes)
 
 
 def request(host: HostInFolder, path: str = TLS) -> str:
@@ -94,7 +90,7 @@ def test_a_program_that_is_missing_is_named(host: HostInFolder, monkeypatch: pyt
 
 def test_a_key_is_never_shown(host: HostInFolder) -> None:
     keys = {TLS: a_key(TLS)}
-    plan = transaction.compare(host, a_manifest(keys=keys))
+    plan = look(host, a_part(keys=keys))
     converge(host, keys=keys)
     secret = host.path(TLS).read_text(encoding="utf-8").splitlines()[1]
     assert plan.diff() == [{"prepared": f"make key {TLS}\n"}]
@@ -102,4 +98,4 @@ def test_a_key_is_never_shown(host: HostInFolder) -> None:
         path for path in Path(host.root).rglob("*") if path.is_file() and secret in path.read_text(errors="replace")
     ]
     assert found == [host.path(TLS)]
-    assert secret not in json.dumps(transaction.compare(host, a_manifest(keys={TLS: a_key(TLS, mode="0640")})).diff())
+    assert secret not in json.dumps(look(host, a_part(keys={TLS: a_key(TLS, mode="0640")})).diff())

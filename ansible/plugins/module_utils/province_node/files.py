@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import undo
 from .node import Node, Trouble, staged, sync_folder, write_durably
 
 
@@ -37,10 +38,14 @@ class Change:
     after_attributes: Attributes | None = None
     check: str | None = None
     secret: bool = False
+    original: dict[str, Any] | None = None
+    """What is put back because nothing wants our file any more."""
 
     @property
     def what(self) -> str:
         """The change in a few words."""
+        if self.original is not None and self.after is not None:
+            return f"restore {self.path}"
         if self.after is None:
             return f"remove {self.path}"
         return f"{'create' if self.before is None else 'change'} {self.path}"
@@ -54,10 +59,10 @@ class Change:
             "after": self._side(self.after, self.after_attributes),
         }
 
-    def _side(self, content: bytes | None, attributes: Attributes | None) -> str:
-        if content is None:
+    def _side(self, text: bytes | None, attributes: Attributes | None) -> str:
+        if text is None:
             return ""
-        shown = "(secret)\n" if self.secret else content.decode("utf-8", "replace")
+        shown = "(secret)\n" if self.secret else text.decode("utf-8", "replace")
         return f"# {attributes}\n{shown}" if self.before_attributes != self.after_attributes else shown
 
 
@@ -68,45 +73,54 @@ def compare(node: Node, wanted: dict[str, dict[str, Any]], absent: Iterable[str]
         for found in sorted(Path(node.root).glob(pattern.lstrip("/"))):
             path = f"/{found.relative_to(node.root)}"
             if path not in wanted:
-                changes.append(Change(path, _content(found), attributes(found), None))
+                changes.append(Change(path, content(found), attributes(found), None))
     return changes
 
 
-def switch(node: Node, changes: Sequence[Change]) -> None:
-    """Make all changes, or none of them if one file does not pass its check or cannot be written."""
-    waiting: dict[Path, Change] = {}
-    try:
-        for change in changes:
-            if change.after is not None:
-                waiting[staged(node.path(change.path))] = change
-                _stage(node, change)
-        refused = [text for place, change in waiting.items() if (text := _refusal(node, change, place))]
-        if refused:
-            raise Trouble("nothing was switched, because a check failed:\n" + "\n".join(refused))
-    except BaseException:
-        for place in waiting:
-            place.unlink(missing_ok=True)
-        raise
-    for place, change in waiting.items():
-        place.rename(node.path(change.path))
+def stage(node: Node, changes: Sequence[Change]) -> None:
+    """Write every new file beside its place and let its program check it; Trouble if one is refused.
+
+    What is staged stays there: the way back removes it.
+    """
     for change in changes:
-        if change.after is None:
-            node.path(change.path).unlink()
+        if change.after is not None and change.original is None:
+            node.step(f"stage {change.path}")
+            _stage(node, change)
+    refused = [text for change in changes if (text := _refusal(node, change))]
+    if refused:
+        raise Trouble("nothing was switched, because a check failed:\n" + "\n".join(refused))
+
+
+def switch(node: Node, changes: Sequence[Change]) -> None:
+    """Make all changes that were staged; nothing can refuse them any more."""
+    for change in changes:
+        node.step(f"switch {change.path}")
+        place = node.path(change.path)
+        if change.original is not None:
+            undo.put_back(node, change.path, change.original)
+            for folder in change.original.get("folders", ()):
+                undo.remove_if_empty(node.path(folder))
+        elif change.after is None:
+            place.unlink(missing_ok=True)
+        else:
+            staged(place).replace(place)
     for folder in sorted({node.path(change.path).parent for change in changes}):
-        sync_folder(folder)
+        if folder.is_dir():
+            sync_folder(folder)
 
 
 def _compare(node: Node, path: str, file: dict[str, Any]) -> Change | None:
     place = node.path(path)
     after = Attributes(file["owner"], file["group"], file["mode"])
-    content = file["content"].encode()
-    before = _content(place)
-    if before == content and attributes(place) == after:
+    wanted = file["content"].encode()
+    before = content(place)
+    if before == wanted and attributes(place) == after:
         return None
-    return Change(path, before, attributes(place), content, after, file["check"], file["secret"])
+    return Change(path, before, attributes(place), wanted, after, file["check"], file["secret"])
 
 
-def _content(place: Path) -> bytes | None:
+def content(place: Path) -> bytes | None:
+    """What a file holds, links followed; None if there is none."""
     try:
         return place.read_bytes()
     except FileNotFoundError:
@@ -155,13 +169,15 @@ def _stage(node: Node, change: Change) -> None:
         owner, group = numbers(change.path, change.after_attributes)
         write_durably(place, change.after, int(change.after_attributes.mode, 8), owner, group)
     except OSError as error:
-        raise Trouble(f"{change.path} could not be staged, nothing was switched: {error}") from None
+        raise Trouble(f"{change.path} could not be staged: {error.strerror}") from None
 
 
-def _refusal(node: Node, change: Change, place: Path) -> str:
+def _refusal(node: Node, change: Change) -> str:
     """What the file's own program has against it; empty if nothing."""
-    if change.check is None:
+    if change.check is None or change.after is None:
         return ""
+    place = staged(node.path(change.path))
     command = [word.replace("%s", str(place)) for word in shlex.split(change.check)]
     done = node.try_run(command)
-    return f"{change.path}: `{change.check}` said\n{done.head}" if done.code else ""
+    said = "(secret)" if change.secret else done.head
+    return f"{change.path}: `{change.check}` said\n{said}" if done.code else ""

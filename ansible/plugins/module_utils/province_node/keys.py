@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import files
+from . import files, store
 from .node import Node, Trouble, replace_durably, staged
 
-REQUESTED = "/var/lib/province/requested.json"
+REQUESTED = f"{store.FOLDER}/requested.json"
 """Path of a certificate request → the subject and names that it asks for."""
 
 
@@ -45,6 +44,7 @@ def apply(node: Node, changes: list[Change]) -> list[str]:
     """Make what has to be made; returns the paths of the files that are new or different."""
     written: list[str] = []
     for change in changes:
+        node.step(change.what)
         place = node.path(change.path)
         place.parent.mkdir(parents=True, exist_ok=True)
         secret = _make(node, change, place) if change.make else place.read_bytes()
@@ -53,6 +53,13 @@ def apply(node: Node, changes: list[Change]) -> list[str]:
         _note(node, change)
         written += [change.path, change.key["public"]]
     return written
+
+
+def remove(node: Node, path: str, public: str) -> None:
+    """Remove a key that nothing wants any more, and its public half."""
+    for name in (path, public):
+        node.step(f"remove {name}")
+        store.forget(node, name)
 
 
 def _make(node: Node, change: Change, place: Path) -> bytes:
@@ -112,12 +119,11 @@ def _asked(key: dict[str, Any]) -> list[str]:
 
 
 def _requested(node: Node) -> dict[str, list[str]]:
-    return dict(json.loads(node.read(REQUESTED) or "{}"))
+    return store.load(node, REQUESTED)
 
 
 def _note(node: Node, change: Change) -> None:
     """Remember what a request asks for, so that other names are seen without a program."""
     if change.key["kind"] != "x509-ec":
         return
-    text = json.dumps({**_requested(node), change.path: _asked(change.key)}, indent=1)
-    replace_durably(node.path(REQUESTED), text.encode(), 0o644)
+    store.save(node, REQUESTED, {**_requested(node), change.path: _asked(change.key)})
