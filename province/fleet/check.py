@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from province.fleet.commune import Commune, CommuneKind
 from province.fleet.control import check_controls
-from province.fleet.endpoint import check_endpoints, unconfirmed
+from province.fleet.endpoint import Protocol, check_endpoints, unconfirmed
 from province.fleet.fact import Body
 from province.fleet.feature import check_features
 from province.fleet.findings import Finding
@@ -160,6 +160,9 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     file = f"{fleet.root.name}/{fleet.environment.id}/environment.yml"
     for name in fleet.environment.sites:
         yield from unresolved(file, "sites", name, declared_sites, "site")
+    resolvers = ["router", *(id_ for id_, one in fleet.endpoints.items() if one.protocol is Protocol.DNS)]
+    for forward in fleet.environment.forward_zones:
+        yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
     if fleet.environment.communes != "all":
         for code in fleet.environment.communes:
             yield from unresolved(file, "communes", code, fleet.communes, "commune")

@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from province.fleet.commune import CommuneCode
 from province.fleet.fact import Fact, NonBlank, Slug
-from province.fleet.province import AddressPlan, DomainName
+from province.fleet.province import AddressPlan, DomainName, ZoneName
 from province.fleet.site import HostRole
 
 
@@ -55,6 +55,10 @@ class Environment(Fact):
     platform: Platform
     packages_from: Literal["services", "router"]
     """Who serves packages: the site's services hosts with the duty `mirror`, or the network's router."""
+    certificates_from: Literal["controller", "offline"]
+    """Where the service authority's key lies: with the controller, or where only its keeper can sign."""
+    forward_zones: tuple[ForwardZone, ...] = ()
+    """Whom the provincial resolvers ask for what is not the province's; without `.` they know nothing else."""
     communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
     sites: dict[Slug, SiteOverlay] = Field(default_factory=dict)
     domain: DomainName | None = None
@@ -86,6 +90,17 @@ class Environment(Fact):
             if twice:
                 raise ValueError(f"two accounts have the same {what}: {', '.join(twice)}")
         return self
+
+
+class ForwardZone(Fact):
+    """Names that somebody else answers for: the zone, and who is asked.
+
+    `to` is an endpoint with protocol `dns`, or `router` for the network's router at the primary site. Nobody is asked
+    as long as the endpoint has no address.
+    """
+
+    zone: ZoneName
+    to: Literal["router"] | Slug
 
 
 class Account(Fact):

@@ -25,6 +25,9 @@ from province.fleet.site import HostRole
 
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
 
+ZoneName = Annotated[str, StringConstraints(pattern=r"^(\.|([a-z0-9-]+\.)*[a-z0-9-]+)$", max_length=200)]
+"""A DNS zone without the dot at its end; the root is a dot."""
+
 
 class NetworkPair(Fact):
     """One address range in both protocols."""
@@ -64,6 +67,14 @@ class RoleLayout(Fact):
     zones: tuple[DeviceName, ...]
     underlays: tuple[DeviceName, ...] = ()
     forwards: bool = False
+
+
+class Clock(Fact):
+    """When a host's clock is an alarm: too far from its sources, or without any of them for too long."""
+
+    maximum_offset_ms: PositiveInt
+    maximum_silence_minutes: PositiveInt
+    source: SourceRef
 
 
 class AddressReview(Fact):
@@ -119,6 +130,7 @@ class Province(Fact):
     edge_underlays: tuple[DeviceName, ...]
     management_zone: DeviceName
     addressing: AddressPlan
+    clock: Clock
     stages: tuple[WaveStage, ...]
     unreachable_budget: Percent
     framework: NonBlank

@@ -12,11 +12,12 @@ from province.manifest.capability import (
     ROLES,
     Capability,
     FileSpec,
+    Need,
     UserSpec,
     by_name,
     load_capabilities,
 )
-from province.manifest.manifest import Group, Listen, ManagedFile, Manifest, Send, Sysctl, Unit, User
+from province.manifest.manifest import Group, Key, Listen, ManagedFile, Manifest, Send, Sysctl, Unit, User
 from province.manifest.peers import Peers
 from province.manifest.render import TEMPLATES, renderer
 from province.manifest.trust import Trust
@@ -40,7 +41,9 @@ class Builder:
 
         Raises BadData when capabilities contradict each other or a template does not fit the host.
         """
-        chosen = [one for one in self.capabilities if one.applies(host)]
+        waiting = self.waiting(host)
+        applying = (one for one in self.capabilities if one.applies(host))
+        chosen = [one.until_enrolled if one.capability in waiting else one for one in applying]
         view = host_view(self.fleet, host, self.trust, self._peers)
         _refuse_contradictions(chosen, host)
         listens = tuple(self._listens(chosen, host, view))
@@ -49,13 +52,16 @@ class Builder:
         variables = {**view, "listens": listens, "sends": sends, "sysctls": sysctls}
         if only is not None:
             wanted = by_name(self.capabilities, only)
-            chosen = [one for one in chosen if one is wanted]
+            chosen = [one for one in chosen if one.capability == wanted.capability]
             sysctls = self._sysctls(chosen, host, view)
+        files = self._files(chosen, host, variables)
         return Manifest(
             host=host.name,
             capabilities=tuple(one.capability for one in chosen),
+            waiting={name: needs for name, needs in waiting.items() if only in {None, name}},
             packages=tuple(dict.fromkeys(name for one in chosen for name in self._packages(one, host, view))),
-            files=self._files(chosen, host, variables),
+            files=files,
+            keys=self._keys(chosen, host, variables, files),
             absent=tuple(dict.fromkeys(path for one in chosen for path in one.absent)),
             users=tuple(user for one in chosen for user in self._users(one, host, view)),
             groups=tuple(Group(name, group.gid) for one in chosen for name, group in one.groups.items()),
@@ -68,6 +74,22 @@ class Builder:
 
     def _packages(self, one: Capability, host: Host, view: Variables) -> Iterator[str]:
         return (spec.name for spec in one.packages if self._holds(spec.when, one, host, view))
+
+    def keys(self, host: Host) -> dict[str, Key]:
+        """The private keys that a host makes for itself, by path."""
+        chosen = [one for one in self.capabilities if one.applies(host) and one.keys]
+        return self._keys(chosen, host, host_view(self.fleet, host, self.trust, self._peers), {})
+
+    def waiting(self, host: Host) -> dict[str, tuple[Need, ...]]:
+        """Capabilities of which a host has only the keys yet, with what has to be enrolled first."""
+        enrolled = self.trust.enrolled
+        there: dict[Need, bool] = {"certificate": host.name in enrolled.certificates}
+        missing = {
+            one.capability: tuple(need for need in one.needs if not there[need])
+            for one in self.capabilities
+            if one.applies(host)
+        }
+        return {name: needs for name, needs in missing.items() if needs}
 
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:
@@ -150,6 +172,23 @@ class Builder:
             template=spec.template,
             capability=one.capability,
         )
+
+    def _keys(
+        self, chosen: Iterable[Capability], host: Host, variables: Variables, files: Mapping[str, ManagedFile]
+    ) -> dict[str, Key]:
+        found: dict[str, Key] = {}
+        taken = {path: file.capability for path, file in files.items()}
+        for one in chosen:
+            for path, spec in one.keys.items():
+                if not self._holds(spec.when, one, host, variables):
+                    continue
+                names = tuple(name for source in spec.names if (name := self._text(source, one, host, variables)))
+                key = Key(spec.kind, spec.owner, spec.group, spec.mode, host.fqdn, names)
+                for place in (path, key.public(path)):
+                    if (other := taken.setdefault(place, one.capability)) != one.capability or place in files:
+                        raise BadData([_twice(one, f"keys.{path}", f"{other} too claims {place}")])
+                found[path] = key
+        return found
 
     def _holds(self, expression: str | None, one: Capability, host: Host, variables: Variables) -> bool:
         return self._renderer.holds(expression, variables, _shown(one), host.name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.documents import read_yaml
@@ -24,7 +24,10 @@ SCOPES = {"common": "common", "edge": "edge", "dc": "datacentre"}
 
 EVERY_HOST = "every-host"
 DUTY = "duty/"
-SYMBOLS = ("management", "services", "site", "sites", "nodes", "mirror", "pods", "any")
+SYMBOLS = (
+    *("management", "services", "site", "sites", "zones", "nodes", "mirror", "resolvers", "outside-resolvers"),
+    *("pods", "any"),
+)
 ZONE = "zone/"
 
 
@@ -57,10 +60,14 @@ Peer = Annotated[str, AfterValidator(_peer)]
 """Hosts by what they are, never by address: a name of `SYMBOLS` or `zone/<zone of the same place>`."""
 
 PathOnHost = Annotated[str, StringConstraints(pattern=r"^/[^\s]*(\{\{ item\.\w+ \}\}[^\s]*)?$")]
+PlainPath = Annotated[str, StringConstraints(pattern=r"^/[^\s{}]+$")]
 Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
 Check = Annotated[str, AfterValidator(_has_place)]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
 Protocol = Literal["tcp", "udp"]
+KeyKind = Literal["wireguard", "x509-ec", "ssh-ed25519"]
+Need = Literal["certificate"]
+"""What the register of enrolled hosts must hold before a capability can work."""
 
 
 class PackageSpec(Fact):
@@ -91,6 +98,29 @@ class FileSpec(Fact):
     when: NonBlank | None = None
     header: bool = True
     secret: bool = False
+
+
+class KeySpec(Fact):
+    """A private key that is made on the node and never leaves it; its public half lies beside it.
+
+    `wireguard` (`wg genkey`) and `ssh-ed25519` (`ssh-keygen`) have it as `<path>.pub`, `x509-ec` (P-256, `openssl`)
+    as the certificate request `<path>.csr` for the host's full name and `names`: DNS names or addresses, which may
+    name parts of the host's view; one that renders empty is left out. The package that brings the program belongs
+    to `packages`. A key is made once, and removed only when no capability names it any more.
+    """
+
+    kind: KeyKind
+    owner: NonBlank = "root"
+    group: NonBlank = "root"
+    mode: Mode = "0600"
+    names: tuple[NonBlank, ...] = ()
+    when: NonBlank | None = None
+
+    @model_validator(mode="after")
+    def _names_are_for_certificates(self) -> Self:
+        if self.names and self.kind != "x509-ec":
+            raise ValueError("only a key of kind x509-ec has names")
+        return self
 
 
 class UnitSpec(Fact):
@@ -156,8 +186,12 @@ class Capability(Fact):
     capability: NonBlank
     order: int = Field(ge=0, le=99)
     applies_to: tuple[Audience, ...] = Field(min_length=1)
+    guarded: bool = False
+    """Whether a change may cut the host off: it then goes back by itself unless a new connection confirms it."""
+    needs: tuple[Need, ...] = ()
     packages: tuple[Annotated[PackageSpec, BeforeValidator(_package)], ...] = ()
     files: dict[PathOnHost, FileSpec] = Field(default_factory=dict)
+    keys: dict[PlainPath, KeySpec] = Field(default_factory=dict)
     absent: tuple[PathOnHost, ...] = ()
     """Patterns of files that must not be there: what a first start left behind."""
     units: dict[NonBlank, UnitSpec] = Field(default_factory=dict)
@@ -175,6 +209,20 @@ class Capability(Fact):
         """The folder of its templates, relative to `templates/`: `edge/time`."""
         scope = self.role.partition("_")[0]
         return f"{SCOPES[scope]}/{self.capability}"
+
+    @property
+    def until_enrolled(self) -> Capability:
+        """What a host gets of it before the register holds what it needs: its keys, so that they can be enrolled."""
+        return Capability(
+            role=self.role,
+            capability=self.capability,
+            order=self.order,
+            applies_to=self.applies_to,
+            guarded=self.guarded,
+            needs=self.needs,
+            packages=self.packages if self.keys else (),
+            keys=self.keys,
+        )
 
     def applies(self, host: Host) -> bool:
         """Whether a host has this capability."""

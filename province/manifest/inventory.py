@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.manifest.cluster import image_view
+from province.manifest.enrolment import open_points
 from province.manifest.peers import Peers
-from province.manifest.trust import load_images
+from province.manifest.trust import load_images, register_of
 from province.manifest.view import host_facts
 
+ENROL_DUE = "enrol_due"
 
-def inventory(fleet: Fleet) -> dict[str, Any]:
-    """`groups`: name → host names; `hosts`: name → variables. The connection is described by the environment."""
+
+def inventory(fleet: Fleet, now: datetime) -> dict[str, Any]:
+    """`groups`: name → host names; `hosts`: name → variables. The connection is described by the environment.
+
+    `now` decides who is in the group of hosts whose enrolment is due.
+    """
     peers = Peers(fleet)
     images = load_images(fleet)
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {ENROL_DUE: sorted(open_points(fleet, register_of(fleet), now))}
     hosts: dict[str, dict[str, object]] = {}
     for host in fleet.hosts.values():
         for group in groups_of(host):

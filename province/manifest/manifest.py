@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
-from province.manifest.capability import Protocol
+from province.manifest.capability import KeyKind, Need, Protocol
 
 SCHEMA = 1
 """Version of the form that nodes receive; a node refuses one that it does not know."""
@@ -26,6 +26,22 @@ class ManagedFile:
     secret: bool
     template: str
     capability: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """A private key that the node makes for itself. `subject` and `names` are what its certificate request asks."""
+
+    kind: KeyKind
+    owner: str
+    group: str
+    mode: str
+    subject: str
+    names: tuple[str, ...]
+
+    def public(self, path: str) -> str:
+        """Where the public half of the key at `path` lies."""
+        return f"{path}.csr" if self.kind == "x509-ec" else f"{path}.pub"
 
 
 @dataclass(frozen=True)
@@ -102,8 +118,11 @@ class Manifest:
 
     host: str
     capabilities: tuple[str, ...]
+    waiting: dict[str, tuple[Need, ...]]
+    """Capabilities that the host will have once this is enrolled; until then the manifest has only their keys."""
     packages: tuple[str, ...]
     files: dict[str, ManagedFile]
+    keys: dict[str, Key]
     absent: tuple[str, ...]
     users: tuple[User, ...]
     groups: tuple[Group, ...]
@@ -124,6 +143,7 @@ class Manifest:
             "host": self.host,
             "packages": list(self.packages),
             "files": files,
+            "keys": {path: {**asdict(key), "public": key.public(path)} for path, key in self.keys.items()},
             "absent": list(self.absent),
             "users": [asdict(user) for user in self.users],
             "groups": [asdict(group) for group in self.groups],

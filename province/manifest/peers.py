@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet import addressing
 from province.fleet.addressing import AddressPair
+from province.fleet.environment import ForwardZone
 from province.fleet.fleet import Fleet
-from province.fleet.hosts import Host
+from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.capability import ZONE
+
+Network = IPv4Network | IPv6Network
 
 EVERYBODY = NetworkPair(ipv4=IPv4Network("0.0.0.0/0"), ipv6=IPv6Network("::/0"))
 
@@ -27,11 +38,12 @@ class Prefixes:
     ipv6: tuple[str, ...] = ()
 
 
-def prefixes(pairs: Iterable[NetworkPair]) -> Prefixes:
-    """The networks of several pairs as text."""
-    listed = tuple(pairs)
-    ipv4 = collapse_addresses(pair.ipv4 for pair in listed)
-    ipv6 = collapse_addresses(pair.ipv6 for pair in listed)
+def prefixes(networks: Iterable[NetworkPair | Network]) -> Prefixes:
+    """Several networks, in pairs or alone, as text."""
+    pairs = [(one.ipv4, one.ipv6) if isinstance(one, NetworkPair) else (one,) for one in networks]
+    listed: list[Network] = [network for pair in pairs for network in pair]
+    ipv4 = collapse_addresses(one for one in listed if isinstance(one, IPv4Network))
+    ipv6 = collapse_addresses(one for one in listed if isinstance(one, IPv6Network))
     return Prefixes(tuple(map(str, ipv4)), tuple(map(str, ipv6)))
 
 
@@ -108,6 +120,13 @@ class Peers:
         """Where people come from: a bastion is entered from the management zones, every other host from a bastion."""
         return prefixes(self.management.values() if host.host_class == "bastion" else self.bastions)
 
+    def resolvers_outside(self, forward: ForwardZone) -> tuple[IPv4Address | IPv6Address, ...]:
+        """Who is asked for the names of a zone that is not the province's; nobody as long as no address is known."""
+        if forward.to == "router":
+            return self.station
+        host = self.fleet.endpoints[forward.to].host
+        return (ip_address(host),) if host else ()
+
     def resolve(self, names: Iterable[str], host: Host) -> Prefixes:
         """The prefixes that names of peers stand for at a host.
 
@@ -115,15 +134,15 @@ class Peers:
         """
         return prefixes(pair for name in names for pair in self._networks(name, host))
 
-    def _networks(self, name: str, host: Host) -> Iterable[NetworkPair]:
+    def _networks(self, name: str, host: Host) -> Iterable[NetworkPair | Network]:
         if name.startswith(ZONE):
             return (self._zone(name.removeprefix(ZONE), host),)
-        return getattr(self, f"_{name}")(host)  # type: ignore[no-any-return]
+        return getattr(self, f"_{name.replace('-', '_')}")(host)  # type: ignore[no-any-return]
 
     def _zone(self, zone: str, host: Host) -> NetworkPair:
         for interface in host.interfaces:
             if interface.zone == zone:
-                return NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)
+                return _network(interface)
         raise ProvinceError(
             f"{host.name} is not connected to a zone {zone}",
             hint=f"its zones are {', '.join(one.zone for one in host.interfaces if one.zone)}",
@@ -141,11 +160,21 @@ class Peers:
 
     def _site(self, host: Host) -> Iterable[NetworkPair]:
         return (
-            NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)
+            _network(interface)
             for one in self.fleet.hosts_of(host.site or self.fleet.primary_site.id)
             for interface in one.interfaces
             if interface.zone
         )
+
+    def _zones(self, host: Host) -> Iterable[NetworkPair]:
+        return (_network(interface) for interface in host.interfaces if interface.zone)
+
+    def _resolvers(self, _: Host) -> Iterable[NetworkPair]:
+        return (single(one.interfaces[0].address) for one in self.site_hosts if Duty.DNS in one.duties)
+
+    def _outside_resolvers(self, _: Host) -> Iterable[Network]:
+        zones = self.fleet.environment.forward_zones
+        return (ip_network(address) for one in zones for address in self.resolvers_outside(one))
 
     def _sites(self, _: Host) -> Iterable[NetworkPair]:
         return (self.fleet.province.addressing.sites,)
@@ -160,3 +189,7 @@ class Peers:
     def _pods(self, host: Host) -> Iterable[NetworkPair]:
         cluster = self.fleet.sites[host.site].cluster if host.site else None
         return (NetworkPair(ipv4=cluster.pods, ipv6=cluster.pods_v6),) if cluster else ()
+
+
+def _network(interface: Interface) -> NetworkPair:
+    return NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)

@@ -9,6 +9,7 @@ from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view
+from province.manifest.names import names_view
 from province.manifest.peers import EVERYBODY, Peers, prefixes
 from province.manifest.trust import Trust
 
@@ -22,8 +23,9 @@ def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str
     return {
         **_identity(fleet, host),
         **_network(fleet, host, known),
-        **_services(host, known),
+        **_services(fleet, host, known),
         **{f"platform_{key}": value for key, value in _platform(fleet).items()},
+        **names_view(fleet, host, known),
         **cluster_view(fleet, host, known),
         **_people(fleet, host, known),
     }
@@ -37,6 +39,9 @@ def host_view(fleet: Fleet, host: Host, trust: Trust, peers: Peers | None = None
         **image_view(trust.images, f"{_mirror_base(known, host)}/images"),
         "ssh_user_ca": trust.ssh_user_ca,
         "mirror_key": trust.mirror_key,
+        "dns_anchors": list(trust.dns_anchors),
+        "service_ca": trust.service_ca,
+        "host_certificate": trust.enrolled.certificates.get(host.name, ""),
     }
 
 
@@ -147,15 +152,17 @@ def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     }
 
 
-def _services(host: Host, peers: Peers) -> dict[str, object]:
+def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     def offered(duty: Duty) -> list[dict[str, str]]:
         return [_named(one, host) for one in peers.with_duty(duty, host) if one.name != host.name]
 
     collectors = peers.with_duty(Duty.LOGS, host)
     clients = peers.resolve(("sites", "nodes"), host)
     return {
+        "clock_maximum_offset_s": fleet.province.clock.maximum_offset_ms / 1000,
+        "clock_maximum_silence_s": fleet.province.clock.maximum_silence_minutes * 60,
         "time_servers": offered(Duty.TIME),
-        "time_client_prefixes": [*clients.ipv4, *clients.ipv6],
+        "client_prefixes": [*clients.ipv4, *clients.ipv6],
         "log_server": _named(collectors[0], host) if collectors else {},
         "name_servers": offered(Duty.DNS),
         "mirror_base": _mirror_base(peers, host),

@@ -77,6 +77,12 @@ def a_file(content: str, mode: str = "0644", check: str | None = None, secret: b
     return {"content": content, "mode": mode, "check": check, "secret": secret, **OWN}
 
 
+def a_key(path: str, kind: str = "x509-ec", **more: Any) -> dict[str, Any]:
+    """A key of a manifest, owned by whoever runs the tests."""
+    public = f"{path}.csr" if kind == "x509-ec" else f"{path}.pub"
+    return {"kind": kind, "mode": "0600", "subject": "h.test", "names": [], "public": public, **OWN, **more}
+
+
 def a_unit(**more: Any) -> dict[str, Any]:
     """A unit of a manifest that shall run."""
     return {"state": "running", "enabled": True, "restart_on": [], "reload_on": [], "probe": None, **more}
@@ -91,4 +97,4 @@ def a_user(name: str, login: str | None = None, **more: Any) -> dict[str, Any]:
 def a_manifest(**parts: Any) -> dict[str, Any]:
     """A manifest with nothing in it but these parts."""
     lists: dict[str, Any] = {key: [] for key in ("packages", "absent", "users", "groups", "health")}
-    return {"schema": SCHEMA, "host": "h", "files": {}, "sysctls": {}, "units": {}, **lists, **parts}
+    return {"schema": SCHEMA, "host": "h", "files": {}, "keys": {}, "sysctls": {}, "units": {}, **lists, **parts}

@@ -107,6 +107,7 @@ def _province() -> dict[str, Any]:
             "site_zone_ipv4": 24,
             "role_stride": 16,
         },
+        "clock": {"maximum_offset_ms": 100, "maximum_silence_minutes": 20, "source": "A"},
         "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
         "unreachable_budget": 10,
     }

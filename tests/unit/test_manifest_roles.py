@@ -23,7 +23,10 @@ from province.manifest.view import host_facts
 
 TEMPLATES = CHECKOUT / "templates"
 NODE_SIDE = CHECKOUT / "ansible" / "plugins" / "module_utils" / "province_node"
-BUILT = {"header", "item", "listens", "sends", "sysctls", "ssh_user_ca", "mirror_key"}
+BUILT = {
+    *("header", "item", "listens", "sends", "sysctls"),
+    *("ssh_user_ca", "mirror_key", "service_ca", "host_certificate", "dns_anchors"),
+}
 """Variables of templates that are worked out while a manifest is built, so that Ansible has none of that name."""
 
 CAPABILITIES = load_capabilities()
@@ -36,7 +39,14 @@ def load(path: Path) -> Any:
 
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
-    conditional: list[Any] = [*one.packages, *one.files.values(), *one.units.values(), *one.listens, *one.sends]
+    conditional: list[Any] = [
+        *one.packages,
+        *one.files.values(),
+        *one.keys.values(),
+        *one.units.values(),
+        *one.listens,
+        *one.sends,
+    ]
     repeated: list[Any] = [*one.files.values(), *one.users.values()]
     values = (value for user in one.users.values() for value in (user.uid, user.comment, user.home) if value)
     return [
@@ -44,6 +54,7 @@ def sources(one: Capability) -> list[str]:
         *one.files,
         *one.users,
         *one.sysctls.values(),
+        *(name for key in one.keys.values() for name in key.names),
         *values,
         *(f"{{{{ {name} }}}}" for name in (spec.each for spec in repeated if spec.each)),
         *(f"{{{{ {spec.when} }}}}" for spec in conditional if spec.when),
@@ -68,7 +79,7 @@ def test_a_role_says_exactly_what_it_reads(one: Capability, fleet: Fleet) -> Non
     options = load(ROLES / one.role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     assert read - set(facts) <= BUILT
     assert set(options) == read & set(facts)
-    kinds = {str: "str", bool: "bool", int: "int", list: "list", dict: "dict"}
+    kinds = {str: "str", bool: "bool", int: "int", float: "float", list: "list", dict: "dict"}
     assert {name: option["type"] for name, option in options.items()} == {
         name: kinds[type(facts[name])] for name in options
     }

@@ -34,6 +34,7 @@ def second(tmp_path: Path) -> Fleet:
         "automation": {"name": "ops", "comment": "Automation", "uid": 2000},
         "automation_from": "router",
         "break_glass": {"name": "sealed", "comment": "Emergencies", "uid": 2900},
+        "certificates_from": "controller",
         "requires_verified": False,
     }
     folder = inventories / "lab"

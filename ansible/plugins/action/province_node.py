@@ -40,8 +40,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             manifest = builder.build(host, only=capability)
         except ProvinceError as error:
             raise AnsibleActionFail(str(error)) from None
+        waits = [f"{name}: {what} waits for {' and '.join(needs)}" for what, needs in manifest.waiting.items()]
         if not manifest.capabilities:
-            raise AnsibleActionSkip(f"{name} has no capability {capability}")
+            raise AnsibleActionSkip("; ".join(waits) or f"{name} has no capability {capability}")
         note = {
             "digest": "" if capability else manifest.digest,
             "controller": f"{getpass.getuser()}@{socket.gethostname()}",
@@ -52,6 +53,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             module_name="province_node", module_args={"manifest": packed, "note": note}, task_vars=variables
         )
         result.pop("invocation", None)
+        if waits:
+            result["warnings"] = [*result.get("warnings", ()), f"{'; '.join(waits)}: run the playbook enrol"]
         return result
 
 

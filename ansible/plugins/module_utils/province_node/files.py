@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .node import Node, Trouble, sync_folder, write_durably
-
-STAGED = ".province-new"
+from .node import Node, Trouble, staged, sync_folder, write_durably
 
 
 @dataclass(frozen=True)
@@ -70,26 +68,26 @@ def compare(node: Node, wanted: dict[str, dict[str, Any]], absent: Iterable[str]
         for found in sorted(Path(node.root).glob(pattern.lstrip("/"))):
             path = f"/{found.relative_to(node.root)}"
             if path not in wanted:
-                changes.append(Change(path, _content(found), _attributes(found), None))
+                changes.append(Change(path, _content(found), attributes(found), None))
     return changes
 
 
 def switch(node: Node, changes: Sequence[Change]) -> None:
     """Make all changes, or none of them if one file does not pass its check or cannot be written."""
-    staged: dict[Path, Change] = {}
+    waiting: dict[Path, Change] = {}
     try:
         for change in changes:
             if change.after is not None:
-                staged[_staged(node, change)] = change
+                waiting[staged(node.path(change.path))] = change
                 _stage(node, change)
-        refused = [text for place, change in staged.items() if (text := _refusal(node, change, place))]
+        refused = [text for place, change in waiting.items() if (text := _refusal(node, change, place))]
         if refused:
             raise Trouble("nothing was switched, because a check failed:\n" + "\n".join(refused))
     except BaseException:
-        for place in staged:
+        for place in waiting:
             place.unlink(missing_ok=True)
         raise
-    for place, change in staged.items():
+    for place, change in waiting.items():
         place.rename(node.path(change.path))
     for change in changes:
         if change.after is None:
@@ -103,9 +101,9 @@ def _compare(node: Node, path: str, file: dict[str, Any]) -> Change | None:
     after = Attributes(file["owner"], file["group"], file["mode"])
     content = file["content"].encode()
     before = _content(place)
-    if before == content and _attributes(place) == after:
+    if before == content and attributes(place) == after:
         return None
-    return Change(path, before, _attributes(place), content, after, file["check"], file["secret"])
+    return Change(path, before, attributes(place), content, after, file["check"], file["secret"])
 
 
 def _content(place: Path) -> bytes | None:
@@ -117,7 +115,8 @@ def _content(place: Path) -> bytes | None:
         raise Trouble(f"{place} is a folder where a file has to be; move it away") from None
 
 
-def _attributes(place: Path) -> Attributes | None:
+def attributes(place: Path) -> Attributes | None:
+    """Owner, group and mode of what is at a place, without following a link; None if nothing is."""
     try:
         found = place.lstat()
     except FileNotFoundError:
@@ -139,22 +138,23 @@ def _group(gid: int) -> str:
         return str(gid)
 
 
-def _staged(node: Node, change: Change) -> Path:
-    """Where a file waits: in the folder of its target, under a name that no program reads."""
-    target = node.path(change.path)
-    return target.with_name(f".{target.name}{STAGED}")
+def numbers(path: str, wanted: Attributes) -> tuple[int, int]:
+    """The numbers of a file's owner and group; Trouble if the host has no such account."""
+    try:
+        return pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid
+    except KeyError:
+        raise Trouble(f"{path} shall belong to {wanted.owner}:{wanted.group}; the host has no such account") from None
 
 
 def _stage(node: Node, change: Change) -> None:
     assert change.after is not None  # noqa: S101
     assert change.after_attributes is not None  # noqa: S101
-    place = _staged(node, change)
+    place = staged(node.path(change.path))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        owner = pwd.getpwnam(change.after_attributes.owner).pw_uid
-        group = grp.getgrnam(change.after_attributes.group).gr_gid
+        owner, group = numbers(change.path, change.after_attributes)
         write_durably(place, change.after, int(change.after_attributes.mode, 8), owner, group)
-    except (OSError, KeyError) as error:
+    except OSError as error:
         raise Trouble(f"{change.path} could not be staged, nothing was switched: {error}") from None
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SHOWN_LINES = 15
+PROGRAMS = "/usr/sbin:/usr/bin:/sbin:/bin"
+STAGED = ".province-new"
 LOCK = "/run/province-node.lock"
 
 
@@ -55,7 +57,7 @@ class Node:
 
     def try_run(self, command: Sequence[str], **environment: str) -> Done:
         """Run a program to its end, whatever comes of it; code 127 when there is no such program."""
-        environ = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **environment}
+        environ = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": PROGRAMS, **environment}
         try:
             done = subprocess.run(
                 list(command),
@@ -75,6 +77,17 @@ class Node:
         if done.code:
             raise Trouble(f"`{' '.join(command)}` failed with exit code {done.code}:\n{done.tail}")
         return done.output
+
+    def pipe(self, command: Sequence[str], given: bytes = b"") -> bytes:
+        """What a program prints when it is given these bytes; Trouble has its complaint, never what it printed."""
+        environ = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": PROGRAMS}
+        try:
+            done = subprocess.run(list(command), input=given, capture_output=True, env=environ, check=False)
+        except FileNotFoundError:
+            raise Trouble(f"{command[0]}: no such program; its package is missing from `packages`") from None
+        if done.returncode:
+            raise Trouble(f"`{' '.join(command)}` failed:\n{Done(1, done.stderr.decode('utf-8', 'replace')).head}")
+        return done.stdout
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -111,3 +124,17 @@ def write_durably(path: Path, content: bytes, mode: int, owner: int = 0, group: 
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace_durably(place: Path, content: bytes, mode: int, owner: int = 0, group: int = 0) -> None:
+    """Put a file in its place as a whole, so that it is the old one or the new one after a power cut."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = staged(place)
+    write_durably(fresh, content, mode, owner, group)
+    fresh.replace(place)
+    sync_folder(place.parent)
+
+
+def staged(target: Path) -> Path:
+    """Where a file waits: in the folder of its target, under a name that no program reads."""
+    return target.with_name(f".{target.name}{STAGED}")

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from . import accounts, files, kernel, packages, record, units
+from . import accounts, files, kernel, keys, packages, record, units
 from .node import Node, Trouble
 
 SCHEMA = 1
@@ -18,6 +18,7 @@ class Plan:
 
     packages: list[str]
     accounts: list[accounts.Change]
+    keys: list[keys.Change]
     files: list[files.Change]
     sysctls: dict[str, str]
     units: list[units.Action]
@@ -29,6 +30,7 @@ class Plan:
         return [
             *(f"install {name}" for name in self.packages),
             *(change.what for change in self.accounts),
+            *(change.what for change in self.keys),
             *(change.what for change in self.files),
             *(f"set {key} = {value}" for key, value in self.sysctls.items()),
             *(action.what for action in self.units),
@@ -47,10 +49,13 @@ def compare(node: Node, manifest: dict[str, Any]) -> Plan:
         raise Trouble(f"this manifest has form {manifest['schema']}, the module knows {SCHEMA}: use one checkout")
     changes = files.compare(node, manifest["files"], manifest["absent"])
     pending = record.pending(node)
-    changed = [change.path for change in changes]
+    made = keys.compare(node, manifest["keys"])
+    changed = [path for change in made for path in (change.path, change.key["public"])]
+    changed += [change.path for change in changes]
     return Plan(
         packages=packages.missing(node, manifest["packages"]),
         accounts=accounts.compare(node, manifest["users"], manifest["groups"]),
+        keys=made,
         files=changes,
         sysctls=kernel.compare(node, manifest["sysctls"]),
         units=units.plan(node, manifest["units"], [*changed, *pending]),
@@ -72,8 +77,9 @@ def converge(node: Node, manifest: dict[str, Any], note: dict[str, Any]) -> Plan
     if plan.packages:
         _install(node, manifest, plan)
     accounts.apply(node, plan.accounts)
+    made = keys.apply(node, plan.keys)
     changes = files.compare(node, manifest["files"], manifest["absent"])
-    changed = sorted({*plan.pending, *(change.path for change in (*plan.files, *changes))})
+    changed = sorted({*plan.pending, *made, *(change.path for change in (*plan.files, *changes))})
     if changed:
         record.note_pending(node, changed)
     files.switch(node, changes)
