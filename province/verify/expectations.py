@@ -37,11 +37,12 @@ class Expected:
     @property
     def addresses(self) -> dict[str, frozenset[IPv4Interface | IPv6Interface]]:
         """Addresses by device, those inside the tunnels included."""
-        own = {one.device: frozenset({one.address.ipv4, one.address.ipv6}) for one in self.host.interfaces}
-        inner = {
-            one["device"]: frozenset({IPv4Interface(one["ipv4"]), IPv6Interface(one["ipv6"])}) for one in self.tunnels
+        found: dict[str, frozenset[IPv4Interface | IPv6Interface]] = {
+            one.device: frozenset({one.address.ipv4, one.address.ipv6}) for one in self.host.interfaces
         }
-        return own | inner
+        for one in self.tunnels:
+            found[one["device"]] = frozenset({IPv4Interface(one["ipv4"]), IPv6Interface(one["ipv6"])})
+        return found
 
     @property
     def tunnels(self) -> list[dict[str, Any]]:
