@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from ipaddress import IPv4Address
 
 import pytest
@@ -128,7 +129,6 @@ def test_a_cut_line_costs_less_than_a_second_and_coming_back_costs_nothing(
     with Pinger(place.netns, inner(node)) as pinger:
         desk.restore(CHECKOUT, spec, node.name, "tslcd")
         tunnels = len(tunnel_devices(fleet, node))
-        # The way to the node itself is cut from the desk's own line until this line is back.
         wait_until(lambda: established(place, f"{node.name}.tunnel") == tunnels, "all sessions back")
         begun = pinger.answers
         wait_until(lambda: pinger.answers > begun + 60, "answers over the line")
@@ -173,16 +173,37 @@ def test_a_new_list_of_peers_interrupts_none_of_those_that_stay(place: Place, fl
     assert outcome.lost == 0
 
 
+def test_all_keys_of_the_path_in_use_are_replaced_and_nothing_is_lost(
+    place: Place, node: Host, session: Session, ansible: Command
+) -> None:
+    before = at(place, node.name, "sudo wg show all public-key")
+    with Pinger(place.netns, inner(node)) as pinger:
+        done = ansible("rotate_tunnel_keys", "-e", "path=tslcd")
+        outcome = pinger.stop()
+    assert done.returncode == 0, done.stdout
+    kept = set(before.splitlines()) & set(at(place, node.name, "sudo wg show all public-key").splitlines())
+    assert {line.split("-")[1].split()[0] for line in kept} == {"internet"}
+    assert outcome.lost == 0
+    assert session.echo("under new keys")
+
+
 @pytest.mark.proves(10)
 def test_no_packet_crosses_from_one_domain_into_the_other(place: Place, fleet: Fleet) -> None:
+    """From a computer in every zone of a commune; that its own node answers shows that the computer works."""
     for domain in RoutingDomain:
         own = next(host for host in fleet.hosts.values() if host.routing_domain == domain)
         other = next(host for host in fleet.hosts.values() if host.routing_domain not in (None, domain))
-        for zone in (one.zone for one in own.interfaces if one.zone):
-            with computer_in(place, own, zone) as computer, Pinger(computer, inner(other)) as pinger:
-                wait_until(lambda pinger=pinger: pinger.sent >= 10, "ten packets on their way")  # type: ignore[misc]
-                outcome = pinger.stop()
-            assert outcome.lost == len(outcome.sent), (own.name, zone)
+        with ExitStack() as stack:
+            zones = [one.zone for one in own.interfaces if one.zone]
+            computers = {zone: stack.enter_context(computer_in(place, own, zone)) for zone in zones}
+            near = [
+                stack.enter_context(Pinger(computers[zone], own.interface(zone).address.plain[0])) for zone in zones
+            ]
+            far = [stack.enter_context(Pinger(computers[zone], inner(other))) for zone in zones]
+            wait_until(lambda near=near, far=far: min(one.sent for one in (*near, *far)) >= 10, "ten packets each")  # type: ignore[misc]
+            outcomes = [one.stop() for one in far]
+            assert [one.answers > 0 for one in near] == [True] * len(zones)
+        assert [one.lost == len(one.sent) for one in outcomes] == [True] * len(zones), own.name
 
 
 @pytest.mark.proves(10)

@@ -39,7 +39,7 @@ def load(path: Path) -> Any:
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
     dependent = [package for package in one.packages if isinstance(package, PackageSpec)]
-    doors = [*one.listens, *one.sends]
+    doors: list[Any] = [*one.listens, *one.sends]
     things: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *doors]
     conditional = [*things, *dependent]
     repeated = [*things, *one.users.values()]
