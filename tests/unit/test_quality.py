@@ -9,7 +9,7 @@ import pytest
 from province.fleet.fleet import Fleet
 from province.fleet.traffic import dscp_number
 from province.manifest.capability import load_capabilities
-from province.manifest.quality import class_number, line_number, quality_view, queue_name, shape_line
+from province.manifest.quality import LineShape, class_number, line_number, quality_view, queue_name, shape_line
 
 from .conftest import Edit
 from .test_bad_data import problems
@@ -29,8 +29,8 @@ def test_on_a_thin_line_video_leaves_more_to_the_counter_and_still_carries_a_con
     assert shape_line(fleet.province, 10).thin
     assert not shape_line(fleet.province, 11).thin
 
-    def part(shape, name: str) -> float:  # type: ignore[no-untyped-def]
-        return next(one.rate_kbit for one in shape.classes if one.traffic.id == name) / float(shape.rate_kbit)
+    def part(shape: LineShape, name: str) -> float:
+        return next(one.rate_kbit for one in shape.classes if one.traffic.id == name) / shape.rate_kbit
 
     assert part(thin, "video") < part(broad, "video")
     assert part(thin, "one-stop") > part(broad, "one-stop")
