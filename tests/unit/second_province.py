@@ -86,7 +86,7 @@ def _province() -> dict[str, Any]:
         "utilisation_source": "A",
         "commune_zones": [{"id": "users", "vlan": 2, **zone}, {"id": "management", "vlan": 3, **zone}],
         "zone_port": {"device": "lan", "source": "A"},
-        "traffic": {"thin_mbps": 10, "source": "A", "classes": [_traffic_class()]},
+        "traffic": {"thin_mbps": 10, "arrival": 95, "source": "A", "classes": [_traffic_class()]},
         "site_zones": [{"id": zone, "name": _names(zone)} for zone in ("internal", "servers", "management")],
         "management_zone": "management",
         "roles": {
