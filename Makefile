@@ -29,6 +29,7 @@ test: setup ## everything that CI runs: lint, types, every test, the real lab (r
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory lab
 	@tools/browser
+	@$(PROVINCE) toolchain build >/dev/null # also what only a test asks for: inside the lab no registry answers
 	@$(PROVINCE) lab run -- .venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
 
 test-without-lab: setup lint ## the same where no host can start; tests that need one are skipped with the reason

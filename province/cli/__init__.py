@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from province.cli import check, coverage, diagram, inventory, job, lab, render, show, verify
+from province.cli import check, coverage, diagram, enrol, inventory, job, lab, node, render, show, verify
 from province.errors import ProvinceError
 from province.toolchain.cli import app as toolchain
 
@@ -40,8 +40,11 @@ app.command("diagram")(diagram.diagram)
 app.command("up")(job.up)
 app.command("apply")(job.apply)
 app.command("drift")(job.drift)
+app.command("enrol")(enrol.enrol)
+app.command("sign")(enrol.sign)
 app.command("verify")(verify.verify)
 app.command("report")(verify.report)
+app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
 app.add_typer(lab.app, name="lab", help="The province on this machine.")
 app.add_typer(toolchain, name="toolchain", help="Pinned programs that no registry has prebuilt.")
 

@@ -11,19 +11,23 @@ from province.cli.options import Environment, Json, print_json
 from province.fleet.check import blockers
 from province.fleet.findings import BadData
 from province.fleet.load import load_fleet
+from province.manifest.enrolment import not_enrolled
+from province.manifest.trust import register_of
 
 
 def check(
     environment: Environment = "lab",
     as_json: Json = False,
-    ready: Annotated[bool, typer.Option("--ready", help="Also report what blocks applying this environment.")] = False,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Also report what blocks applying it, and hosts not enrolled.")
+    ] = False,
 ) -> None:
     """Validate every file of the model; print all findings, or what the model holds."""
     try:
         fleet = load_fleet(environment)
         waiting = blockers(fleet, datetime.now(UTC).date())
-        if ready and waiting:
-            raise BadData(waiting)
+        if ready and (open_points := [*waiting, *not_enrolled(fleet, register_of(fleet), datetime.now(UTC))]):
+            raise BadData(open_points)
     except BadData as error:
         if not as_json:
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import typer
 
 from province.cli.options import Environment, Json, print_json
@@ -13,7 +15,7 @@ def inventory(environment: Environment = "lab", as_json: Json = False) -> None:
     """List the hosts of an environment; with --json, groups and all variables as Ansible gets them."""
     fleet = load_fleet(environment)
     if as_json:
-        print_json(fleet_inventory(fleet))
+        print_json(fleet_inventory(fleet, datetime.now(UTC)))
         return
     for host in fleet.hosts.values():
         place = host.site or f"{host.commune} wave {host.wave}"

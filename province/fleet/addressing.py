@@ -87,9 +87,14 @@ def node_on_underlay(plan: AddressPlan, name: str, rank: int, body_number: int, 
     return underlay(plan, name).host(plan.underlay_reserved + rank * bodies + body_number)
 
 
+def site_prefix(plan: AddressPlan, site_rank: int) -> Subnet:
+    """The prefix of a site, in which all its zones lie; `site_rank` counts the sites in the order of their ids."""
+    return nth(plan.sites, site_rank, plan.site_prefix.ipv4, plan.site_prefix.ipv6)
+
+
 def site_zone(plan: AddressPlan, site_rank: int, zone_number: int) -> Subnet:
-    """The subnet of a site's zone; `site_rank` counts the sites in the order of their ids."""
-    site = nth(plan.sites, site_rank, plan.site_prefix.ipv4, plan.site_prefix.ipv6)
+    """The subnet of a site's zone."""
+    site = site_prefix(plan, site_rank)
     parent = NetworkPair(ipv4=site.ipv4, ipv6=site.ipv6)
     return nth(parent, zone_number, plan.site_zone_ipv4, 64)
 

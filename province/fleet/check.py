@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from province.fleet.commune import Commune, CommuneKind
 from province.fleet.control import check_controls
-from province.fleet.endpoint import check_endpoints, unconfirmed
+from province.fleet.endpoint import Protocol, check_endpoints, unconfirmed
 from province.fleet.fact import Body
 from province.fleet.feature import check_features
 from province.fleet.findings import Finding
@@ -17,6 +17,7 @@ from province.fleet.flows import check_systems
 from province.fleet.references import check_references, unresolved
 from province.fleet.register import check_registers
 from province.fleet.site import HostRole, Site, SitePurpose
+from province.fleet.traffic import check_traffic
 
 if TYPE_CHECKING:
     from province.fleet.fleet import Fleet
@@ -86,6 +87,9 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         zones=[zone.id for zone in fleet.province.site_zones],
         features=fleet.features,
         origins=fleet.origins,
+    )
+    yield from check_traffic(
+        fleet.province.traffic, zones=commune_zones, systems=fleet.systems, file=fleet.origins["province"]
     )
     yield from check_features(fleet.features, _file_of(fleet, "features"))
     standards = {row.id: row.version for row in fleet.registers.standards.rows}
@@ -161,6 +165,9 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     file = f"{fleet.root.name}/{fleet.environment.id}/environment.yml"
     for name in fleet.environment.sites:
         yield from unresolved(file, "sites", name, declared_sites, "site")
+    resolvers = ["router", *(id_ for id_, one in fleet.endpoints.items() if one.protocol is Protocol.DNS)]
+    for forward in fleet.environment.forward_zones:
+        yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
     if fleet.environment.communes != "all":
         for code in fleet.environment.communes:
             yield from unresolved(file, "communes", code, fleet.communes, "commune")
@@ -194,6 +201,7 @@ def _plan(fleet: Fleet) -> Iterator[Finding]:
     for role, layout in province.roles.items():
         for underlay in layout.underlays:
             yield from unresolved(file, f"roles.{role}.underlays", underlay, plan.underlays, "underlay")
+    yield from _commune_zones(province, file)
     yield from _paths(province, file)
     for body in province.bodies.values():
         if body.routing_domain not in plan.bodies:
@@ -217,6 +225,14 @@ def _paths(province: Province, file: str) -> Iterator[Finding]:
     tags = Counter(domain.tag for domain in province.domains.values())
     for tag in (tag for tag, count in tags.items() if count > 1):
         yield Finding(file, "domains.tag", tag, "two domains share it", "give each domain a tag of its own")
+
+
+def _commune_zones(province: Province, file: str) -> Iterator[Finding]:
+    """No two zones of a commune share a name or a VLAN, else they would be one."""
+    for key in ("id", "vlan"):
+        claims = Counter(getattr(zone, key) for zone in province.commune_zones)
+        for claim in (claim for claim, count in claims.items() if count > 1):
+            yield Finding(file, f"commune_zones.{key}", str(claim), "two zones share it", "give each zone its own")
 
 
 def _addresses(fleet: Fleet) -> Iterator[Finding]:

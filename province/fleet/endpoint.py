@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
+from ipaddress import ip_address
 
 from province.fleet.fact import Fact, FeatureId, Names, NonBlank, Port, Slug, SourceRef
 from province.fleet.feature import Feature, FeatureKind
@@ -24,6 +25,7 @@ class Protocol(StrEnum):
     SIP = "sip"
     S3 = "s3"
     SYSLOG_TLS = "syslog-tls"
+    DNS = "dns"
 
 
 class Via(StrEnum):
@@ -77,6 +79,9 @@ def check_endpoints(
         if endpoint.verified and not endpoint.fit_for_production:
             mend = "give host, port and via, or set verified to false"
             found.append(Finding(file, f"{id_}.verified", "True", "verified, but not complete", mend))
+        if endpoint.protocol is Protocol.DNS and endpoint.host and not _is_address(endpoint.host):
+            mend = "write the address: a resolver is what names are asked of"
+            found.append(Finding(file, f"{id_}.host", endpoint.host, "is no address", mend))
     return found + _without_endpoint(endpoints.values(), features, origins)
 
 
@@ -93,6 +98,14 @@ def unconfirmed(endpoints: Mapping[str, Endpoint], origins: Mapping[str, str]) -
         for id_, endpoint in endpoints.items()
         if not endpoint.fit_for_production
     ]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _without_endpoint(

@@ -5,13 +5,13 @@ The lab and production differ by this overlay only; no role, component or progra
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from province.fleet.commune import CommuneCode
 from province.fleet.fact import DeviceName, Fact, NonBlank, Slug
-from province.fleet.province import AddressPlan, DomainName
+from province.fleet.province import AddressPlan, DomainName, ZoneName
 from province.fleet.site import HostRole
 
 
@@ -35,6 +35,14 @@ class Platform(Fact):
     """Whether the kernel has fq_codel; else classes wait in plain queues."""
     kernel_audit: bool
     """Whether the host has the kernel's audit subsystem for itself."""
+    apparmor: bool
+    """Whether the kernel under the host confines its programs by AppArmor."""
+    boots_itself: bool
+    """Whether the host has a boot loader and a kernel of its own."""
+    integrity_scan: NonBlank
+    """When every system file is compared with its checksum: a calendar event of systemd.time(7)."""
+    base_packages: tuple[NonBlank, ...] = ()
+    """What such a machine needs beside Debian's standard set and what the roles declare: kernel, boot loader."""
 
 
 class SiteOverlay(Fact):
@@ -53,6 +61,10 @@ class Environment(Fact):
     platform: Platform
     packages_from: Literal["services", "router"]
     """Who serves packages: the site's services hosts with the duty `mirror`, or the network's router."""
+    certificates_from: Literal["controller", "offline"]
+    """Where the service authority's key lies: with the controller, or where only its keeper can sign."""
+    forward_zones: tuple[ForwardZone, ...] = ()
+    """Whom the provincial resolvers ask for what is not the province's; without `.` they know nothing else."""
     communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
     edge_paths: tuple[DeviceName, ...] | Literal["all"] = "all"
     """The paths that exist here; a lab on one machine has not the memory for all of them at once."""
@@ -60,15 +72,49 @@ class Environment(Fact):
     """Whose nodes watch their paths by the fast timers; the others take the calm ones."""
     sites: dict[Slug, SiteOverlay] = Field(default_factory=dict)
     domain: DomainName | None = None
-    administrators: tuple[Administrator, ...] = Field(min_length=1)
+    automation: Account
+    """Whom Ansible acts as: a certificate and no password; sudo asks it nothing."""
+    automation_from: Literal["bastion", "router"]
+    """Where automation may come from: the sites' bastions, or the network's router, behind which a desk stands."""
+    administrators: tuple[Account, ...] = ()
+    """People, each under an own name; they enter through the bastion, with a second factor."""
+    break_glass: Account
+    """For the day on which nothing else opens: a sealed password, and an alarm at every use."""
     address_overlay: NonBlank | None = None
     """Name of an uncommitted file beside this one that replaces the documentation addresses."""
     requires_verified: bool
     """Whether unverified facts that a system depends on stop this environment."""
 
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Everybody who can log in to a host."""
+        return (self.automation, *self.administrators, self.break_glass)
 
-class Administrator(Fact):
-    """A person (or the lab's operator) who may log in under an own name; keys are certificates of our CA."""
+    @model_validator(mode="after")
+    def _accounts_differ(self) -> Self:
+        for what, values in (
+            ("name", [one.name for one in self.accounts]),
+            ("uid", [str(one.uid) for one in self.accounts]),
+        ):
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"two accounts have the same {what}: {', '.join(twice)}")
+        return self
+
+
+class ForwardZone(Fact):
+    """Names that somebody else answers for: the zone, and who is asked.
+
+    `to` is an endpoint with protocol `dns`, or `router` for the network's router at the primary site. Nobody is asked
+    as long as the endpoint has no address.
+    """
+
+    zone: ZoneName
+    to: Literal["router"] | Slug
+
+
+class Account(Fact):
+    """A local account of every host: who it is for, under a number that no package uses."""
 
     name: Slug
     comment: NonBlank

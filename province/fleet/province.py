@@ -23,8 +23,12 @@ from province.fleet.fact import (
     SourceRef,
 )
 from province.fleet.site import HostRole
+from province.fleet.traffic import Traffic
 
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
+
+ZoneName = Annotated[str, StringConstraints(pattern=r"^(\.|([a-z0-9-]+\.)*[a-z0-9-]+)$", max_length=200)]
+"""A DNS zone without the dot at its end; the root is a dot."""
 
 
 class NetworkPair(Fact):
@@ -42,14 +46,25 @@ class PrefixLengths(Fact):
 
 
 class CommuneZone(Fact):
-    """A zone inside a commune; its interface carries the zone's name. An optional one keeps its place free."""
+    """A zone inside a commune; its interface carries the zone's name. An optional one keeps its place free.
+
+    `vlan` is its number on the port to the commune's switch (IEEE 802.1Q), where zones share one.
+    """
 
     id: DeviceName
     name: Names
+    vlan: Annotated[int, Field(ge=2, le=4094)]
     ipv4_prefix: Annotated[int, Field(ge=24, le=30)]
     optional: bool = False
     internet: bool = False
     features: tuple[FeatureId, ...] = ()
+
+
+class ZonePort(Fact):
+    """The node's port to the commune's switch, which carries all zones where they arrive as VLANs."""
+
+    device: DeviceName
+    source: SourceRef
 
 
 class SiteZone(Fact):
@@ -101,14 +116,24 @@ WatchName = Literal["fast", "calm"]
 class Routing(Fact):
     """Numbers that the routing between nodes and gateways counts from.
 
-    Autonomous systems: `site_asn` plus the site's rank, `node_asn` plus the node's number (private use, RFC 6996).
+    Autonomous systems: `core_asn` for the routers of the sites and the network between them, `site_asn` plus the
+    site's rank for its gateways, `node_asn` plus the node's number (private use, RFC 6996).
     UDP ports of the gateways' tunnel devices count from `first_tunnel_port`.
     """
 
+    core_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
     site_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
     node_asn: Annotated[int, Field(ge=4_200_000_000, le=4_294_967_294)]
     first_tunnel_port: Port
     watches: dict[WatchName, Watch]
+    source: SourceRef
+
+
+class Clock(Fact):
+    """When a host's clock is an alarm: too far from its sources, or without any of them for too long."""
+
+    maximum_offset_ms: PositiveInt
+    maximum_silence_minutes: PositiveInt
     source: SourceRef
 
 
@@ -164,6 +189,8 @@ class Province(Fact):
     utilisation_limit: Percent
     utilisation_source: SourceRef
     commune_zones: tuple[CommuneZone, ...]
+    zone_port: ZonePort
+    traffic: Traffic
     site_zones: tuple[SiteZone, ...]
     roles: dict[HostRole, RoleLayout]
     edge_paths: Annotated[tuple[EdgePath, ...], Field(min_length=1)]
@@ -171,6 +198,7 @@ class Province(Fact):
     routing: Routing
     management_zone: DeviceName
     addressing: AddressPlan
+    clock: Clock
     stages: tuple[WaveStage, ...]
     unreachable_budget: Percent
     framework: NonBlank

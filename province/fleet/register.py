@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from province.fleet.fact import Fact, FeatureId, Figure, Names, NonBlank, Slug, SourceRef
 from province.fleet.findings import Finding
+from province.fleet.province import DomainName
 from province.fleet.references import unresolved
 
 PROVINCE = "province"
@@ -168,6 +169,14 @@ class Standard(Row):
     features: tuple[FeatureId, ...] = ()
 
 
+class BlockedName(Row):
+    """A DNS name that no resolver of the province answers for, with everything below it, and why."""
+
+    id: DomainName
+    reason: NonBlank
+    source: SourceRef
+
+
 class Expected(Fact):
     """What a source says a register adds up to: the number of rows, and of rows in each status."""
 
@@ -207,6 +216,7 @@ class Registers(Fact):
     edge_services: Register[EdgeService]
     network_services: Register[NetworkService]
     standards: Register[Standard]
+    blocked_names: Register[BlockedName]
 
     def by_name(self) -> dict[str, Register[Any]]:
         """Each register under the name of its file."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
 
@@ -92,6 +92,12 @@ WELL_KNOWN_PORTS = {
 }
 """The port each provided kind listens on by its own convention; a volume has none."""
 
+HTTP_PORTS = frozenset({8080, 8443})
+"""The province's convention: a component that speaks HTTP listens on one of these."""
+
+HTTPS = 443
+"""Where the entrance of a site offers everything that speaks HTTP."""
+
 
 class Owner(Fact):
     """An organisation that answers for systems; its id is also the name of the group with rights to them.
@@ -153,6 +159,7 @@ class Component(Fact):
     kind: ComponentKind = ComponentKind.WORKLOAD
     image: NonBlank | None = None
     port: Port | None = None
+    protocol: Literal["tcp", "udp"] = "tcp"
     cpu_millicores: PositiveInt | None = None
     memory_mib: PositiveInt | None = None
     replicas: PositiveInt | None = None
@@ -171,6 +178,11 @@ class Component(Fact):
     def listens_on(self) -> int | None:
         """The port that flows to this component use."""
         return self.port or WELL_KNOWN_PORTS.get(self.kind)
+
+    @property
+    def offered_on(self) -> int | None:
+        """The port at which users outside the cluster find it, at the entrance of its site."""
+        return HTTPS if self.listens_on in HTTP_PORTS else self.listens_on
 
 
 class EndKind(StrEnum):

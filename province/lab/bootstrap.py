@@ -9,13 +9,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from province.lab.ca import HOST_KEY, PRINCIPAL, Authority
+from province.lab.ca import HOST_KEY, Authority
 from province.lab.spec import GuestSpec, LabSpec, NicSpec
 
 SSH = "etc/ssh/province"
 USER_CA = f"{SSH}/user_ca.pub"
 SSHD = "etc/ssh/sshd_config.d/00-bootstrap.conf"
 SUDO = "etc/sudoers.d/00-bootstrap"
+NETWORKD = "etc/systemd/networkd.conf.d/50-routes-of-others.conf"
+"""Taken over by the configuration under the same name; networkd reads it when it starts, and only then."""
 KEYRING = "usr/share/keyrings/province-lab.gpg"
 
 
@@ -36,8 +38,9 @@ def files(guest: GuestSpec, domain: str, user: str) -> dict[str, File]:
             f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 {guest.name}.{domain} {guest.name}\n"
         ),
         f"etc/systemd/network/05-bootstrap-{nic.device}.network": _text(network(nic)),
+        NETWORKD: _text("[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"),
         SSHD: _text(sshd()),
-        f"{SSH}/principals/{user}": _text(f"{PRINCIPAL}\n"),
+        f"{SSH}/principals/{user}": _text(f"{user}\n"),
         SUDO: File(f"{user} ALL=(ALL:ALL) NOPASSWD: ALL\n".encode(), 0o440),
     }
 

@@ -14,7 +14,6 @@ from province.lab.commands import run
 from province.lab.spec import GuestSpec, LabSpec
 from province.lab.state import Place
 
-PRINCIPAL = "operator"
 OPERATOR_DAYS = 14
 HOST_DAYS = 400
 HOST_KEY = "ssh_host_ed25519_key"
@@ -67,7 +66,7 @@ def ensure(place: Place, spec: LabSpec, now: float) -> tuple[Authority, list[str
     made = [key.name for key in (authority.host_ca, authority.user_ca) if _new_key(key, f"{place.id} {key.name}")]
     _new_key(authority.operator, "operator")
     if _due(_certificate(authority.operator), OPERATOR_DAYS, now):
-        _sign(authority.user_ca, authority.operator, "operator", [PRINCIPAL], OPERATOR_DAYS)
+        _sign(authority.user_ca, authority.operator, "operator", [spec.user], OPERATOR_DAYS)
         made.append("operator")
     made += [guest.name for guest in spec.guests if _ensure_host(authority, guest, spec.domain, now)]
     authority.known_hosts.write_text(f"@cert-authority * {_public(authority.host_ca)}\n")

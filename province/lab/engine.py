@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
-from province.lab import ca, cgroups, image, inside, mirror, mounts, network, processes, requirements, server
+from province.lab import ca, cgroups, image, inside, mirror, mounts, network, processes, requirements, router, server
 from province.lab import guest as guests
 from province.lab.guest import Means
 from province.lab.spec import GuestSpec, LabSpec, problems
@@ -87,6 +87,8 @@ def up(checkout: Path, spec: LabSpec, *, say: Say = to_stderr) -> Report:
             changed.extend(network.ensure(place.netns, spec))
         with report.step("file server") as changed:
             changed.extend([str(spec.station)] if server.ensure(place, spec) else [])
+        with report.step("core router") as changed:
+            changed.extend(router.ensure(place, spec.router))
         with report.step(f"{len(spec.guests)} guests") as changed:
             changed.extend(_ensure_guests(means, say))
     return report

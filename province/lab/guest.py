@@ -33,6 +33,9 @@ KUBERNETES = (
 )
 """What runc and kubelet need beyond a container's usual rights."""
 
+TUN = "--bind=/dev/net/tun"
+"""Tunnels whose ends are programs need the device by which the kernel hands them packets."""
+
 
 @dataclass(frozen=True)
 class Means:
@@ -132,7 +135,7 @@ def container(place: Place, guest: GuestSpec) -> list[str]:
     options = [
         *("--quiet", "--settings=no", "--register=no", "--boot", f"--directory={own.root}"),
         *("--machine", place.machine(guest.name), f"--hostname={guest.name}"),
-        *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
+        *("--resolv-conf=off", "--timezone=off", "--link-journal=no", TUN),
         *(f"--network-veth-extra={links[nic.device]}:{nic.device}" for nic in guest.nics),
     ]
     if not cgroups.run_by_systemd():

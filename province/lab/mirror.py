@@ -82,6 +82,8 @@ def apt_options(scratch: Path, tree: Path) -> list[str]:
         "APT::Install-Recommends": "false",
         "APT::Keep-Downloaded-Packages": "true",
         "APT::Sandbox::User": "root",
+        # The image is only read: another lab may resolve against it at the same moment.
+        "Debug::NoLocking": "true",
         "Dir::Cache": scratch / "cache",
         "Dir::Cache::archives": scratch / "archives",
         "Dir::Etc::sourcelist": scratch / "sources.list",

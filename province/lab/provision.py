@@ -7,17 +7,20 @@ import json
 import shutil
 import textwrap
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from province.fleet.fleet import Fleet
-from province.lab import ca, engine, image, mirror
+from province.lab import ca, engine, image, mirror, signed_zone
 from province.lab.deb import Deb, make_deb
 from province.lab.engine import Report, Say, to_stderr
 from province.lab.spec import LabSpec
 from province.lab.state import Place
 from province.lab.topology import lab_spec
 from province.manifest.build import packages as wanted_packages
-from province.manifest.trust import IMAGES, MIRROR_KEY, USER_CA, stand_in, trust_folder
+from province.manifest.trust import DNS_ANCHORS, IMAGES, MIRROR_KEY, SERVICE_CA, USER_CA, stand_in, trust_folder
+from province.pki import authority as service_authority
+from province.pki.authority import authority_folder
 from province.toolchain import build as programs
 from province.toolchain import cache, go, pins, pulumi_home
 from province.toolchain.images import ImageArchive, images
@@ -90,7 +93,13 @@ def publish(fleet: Fleet, place: Place, archives: Iterable[ImageArchive]) -> Non
     folder = trust_folder(fleet)
     folder.mkdir(parents=True, exist_ok=True)
     authority = ca.Authority(place.ssh)
+    services, _ = service_authority.ensure(
+        authority_folder(fleet), f"{fleet.province.domain} services", datetime.now(UTC)
+    )
     _write(folder / USER_CA, authority.user_ca.with_name("user_ca.pub").read_text(encoding="utf-8"))
+    _write(folder / SERVICE_CA, services.pem)
+    anchors = [signed_zone.anchor(place, one.zone) for one in fleet.environment.forward_zones]
+    _write(folder / DNS_ANCHORS, "".join(anchors))
     _write(folder / MIRROR_KEY, _armoured(mirror.keyring(place)))
     pinned = [{"name": one.name, "reference": one.reference, "sha256": one.sha256} for one in archives]
     _write(folder / IMAGES, json.dumps(pinned, indent=2) + "\n")

@@ -20,6 +20,7 @@ from province.toolchain import cache
 
 PROGRAMS = {
     "apt-ftparchive": "apt-utils",
+    "bird": "bird2",
     "debootstrap": "debootstrap",
     "dpkg-deb": "dpkg",
     "gpg": "gpg",

@@ -100,6 +100,36 @@ class MirrorSpec:
 
 
 @dataclass(frozen=True)
+class NeighbourSpec:
+    """A guest that speaks BGP with the namespace: its system's number, the bridge, both ends' addresses there."""
+
+    name: str
+    asn: int
+    network: str
+    address: IPv4Address
+    local: IPv4Address
+
+
+@dataclass(frozen=True)
+class RouterSpec:
+    """The namespace as a router that talks to others (BGP with BFD): the core between the sites.
+
+    announces: prefixes that lie behind it. accepts: prefixes of which guests may announce parts.
+    apart: prefixes between which it never forwards. sources: its own address, IPv4 and IPv6, towards what it learned.
+    echo_ms, missed: how soon the end of a neighbour is noticed.
+    """
+
+    asn: int
+    neighbours: tuple[NeighbourSpec, ...]
+    announces: tuple[str, ...]
+    accepts: tuple[str, ...]
+    apart: tuple[tuple[str, ...], ...]
+    sources: tuple[IPv4Address, IPv6Address]
+    echo_ms: int
+    missed: int
+
+
+@dataclass(frozen=True)
 class LabSpec:
     """A whole lab.
 
@@ -107,6 +137,7 @@ class LabSpec:
     station: the operator's and the mirror's address; a gateway address, or else put on the loopback.
     user, user_id: the account the operator enters with before any configuration has run.
     routes: prefixes of the namespace that lie behind a guest.
+    router: what the namespace's routing daemon does; None for a lab without one.
     """
 
     domain: str
@@ -115,6 +146,7 @@ class LabSpec:
     guests: tuple[GuestSpec, ...]
     mirror: MirrorSpec = MirrorSpec()
     routes: tuple[Route, ...] = ()
+    router: RouterSpec | None = None
     user: str = "ops"
     user_id: int = 2000
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from province.fleet import addressing
 from province.fleet.addressing import Subnet
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
-from province.lab.spec import GuestSpec, Image, LabSpec, MirrorSpec, NetworkSpec, NicSpec
+from province.lab.spec import (
+    GuestSpec,
+    Image,
+    LabSpec,
+    MirrorSpec,
+    NeighbourSpec,
+    NetworkSpec,
+    NicSpec,
+    RouterSpec,
+)
 
 KUBERNETES_CLASSES = {"control-plane", "worker", "ingress"}
 
@@ -23,17 +32,47 @@ def lab_spec(
         domain=fleet.province.domain,
         station=station(fleet),
         networks=tuple(_networks(fleet)),
-        guests=tuple(_guest(host) for host in fleet.hosts.values()),
+        guests=tuple(guest_of(host) for host in fleet.hosts.values()),
+        router=_router(fleet),
         mirror=MirrorSpec(packages=tuple(sorted(set(packages))), debs=debs, images=images),
-        user=fleet.environment.administrators[0].name,
-        user_id=fleet.environment.administrators[0].uid,
+        user=fleet.environment.automation.name,
+        user_id=fleet.environment.automation.uid,
     )
 
 
 def station(fleet: Fleet) -> IPv4Address:
     """The operator's desk: the router's place in the management zone of the primary site."""
+    return _desk(fleet)[0]
+
+
+def _desk(fleet: Fleet) -> tuple[IPv4Address, IPv6Address]:
     zone = _site_zones(fleet)[f"{fleet.primary_site.id}-{fleet.province.management_zone}"]
-    return zone.host(1).ipv4.ip
+    return zone.host(1).plain
+
+
+def _router(fleet: Fleet) -> RouterSpec:
+    """The routers of the sites and the network between them, as one: neighbour of every gateway."""
+    plan = fleet.province.addressing
+    watch = fleet.province.routing.watches["fast"]
+    return RouterSpec(
+        asn=fleet.province.routing.core_asn,
+        neighbours=tuple(_neighbour(host) for host in fleet.hosts.values() if host.host_class == "gateway"),
+        announces=tuple(str(network) for site in _ranked_sites(fleet).values() for network in (site.ipv4, site.ipv6)),
+        accepts=tuple(str(network) for pair in plan.bodies.values() for network in (pair.ipv4, pair.ipv6)),
+        apart=(
+            tuple(str(pair.ipv4) for pair in plan.bodies.values()),
+            tuple(str(pair.ipv6) for pair in plan.bodies.values()),
+        ),
+        sources=_desk(fleet),
+        echo_ms=watch.echo_ms,
+        missed=watch.missed,
+    )
+
+
+def _neighbour(gateway: Host) -> NeighbourSpec:
+    link = next(one for one in gateway.interfaces if one.zone and one.router)
+    assert link.router  # noqa: S101 - just looked for
+    return NeighbourSpec(gateway.name, gateway.asn, bridge_name(link.network), link.address.plain[0], link.router[0])
 
 
 def bridge_name(network: str) -> str:
@@ -52,15 +91,22 @@ def _networks(fleet: Fleet) -> Iterable[NetworkSpec]:
 
 def _site_zones(fleet: Fleet) -> dict[str, Subnet]:
     """The zones of every site that has hosts, in the order that the hosts' addresses use."""
-    ranked = sorted(site.id for site in fleet.sites.values() if site.hosts)
     return {
         f"{site}-{zone.id}": addressing.site_zone(fleet.province.addressing, rank, number)
-        for rank, site in enumerate(ranked)
+        for rank, site in enumerate(_ranked_sites(fleet))
         for number, zone in enumerate(fleet.province.site_zones)
     }
 
 
-def _guest(host: Host) -> GuestSpec:
+def _ranked_sites(fleet: Fleet) -> dict[str, Subnet]:
+    """The sites that have hosts, in the order of their ranks, with the prefix of each."""
+    plan = fleet.province.addressing
+    ranked = sorted(site.id for site in fleet.sites.values() if site.hosts)
+    return {site: addressing.site_prefix(plan, rank) for rank, site in enumerate(ranked)}
+
+
+def guest_of(host: Host) -> GuestSpec:
+    """A host as a guest."""
     image: Image = "kubernetes" if host.host_class in KUBERNETES_CLASSES else "host"
     return GuestSpec(
         name=host.name,

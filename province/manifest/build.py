@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from province.fleet.findings import BadData, Finding
@@ -12,17 +13,26 @@ from province.manifest.capability import (
     ROLES,
     Capability,
     FileSpec,
+    KeySpec,
+    ListenSpec,
+    Need,
+    SendSpec,
+    UnitSpec,
     UserSpec,
     by_name,
     load_capabilities,
 )
-from province.manifest.manifest import Group, Listen, ManagedFile, Manifest, Send, Sysctl, Unit, User
+from province.manifest.manifest import Group, Key, Listen, ManagedFile, Manifest, Part, Send, Sysctl, Unit, User
 from province.manifest.peers import Peers
 from province.manifest.render import TEMPLATES, renderer
 from province.manifest.trust import Trust
 from province.manifest.view import host_view
 
 Variables = Mapping[str, object]
+Repeatable = FileSpec | KeySpec | UnitSpec | UserSpec | ListenSpec | SendSpec
+
+AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers"})
+"""Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
 
 
 class Builder:
@@ -40,47 +50,118 @@ class Builder:
 
         Raises BadData when capabilities contradict each other or a template does not fit the host.
         """
-        chosen = [one for one in self.capabilities if one.applies(host)]
+        waiting = self.waiting(host)
+        applying = (one for one in self.capabilities if one.applies(host))
+        chosen = [one.until_enrolled if one.capability in waiting else one for one in applying]
         view = host_view(self.fleet, host, self.trust, self._peers)
         _refuse_contradictions(chosen, host)
         listens = tuple(self._listens(chosen, host, view))
         sends = tuple(self._sends(chosen, host, view))
         sysctls = self._sysctls(chosen, host, view)
-        variables = {**view, "listens": listens, "sends": sends, "sysctls": sysctls}
+        variables = {**view, **self._through(host), "listens": listens, "sends": sends, "sysctls": sysctls}
         if only is not None:
             wanted = by_name(self.capabilities, only)
-            chosen = [one for one in chosen if one is wanted]
+            chosen = [one for one in chosen if one.capability == wanted.capability]
             sysctls = self._sysctls(chosen, host, view)
+        files = self._files(chosen, host, variables)
+        keys = self._keys(chosen, host, variables, files)
+        packages = {one.role: tuple(self._packages(one, host, view)) for one in chosen}
+        users = {one.role: tuple(self._users(one, host, view)) for one in chosen}
+        units = {one.role: self._units(one, host, view) for one in chosen}
+        parts = tuple(
+            Part(
+                capability=one.capability,
+                role=one.role,
+                order=one.order,
+                guarded=one.guarded,
+                packages=packages[one.role],
+                files=tuple(path for path, file in files.items() if file.capability == one.capability),
+                keys=tuple(self._keys([one], host, variables, {})),
+                absent=one.absent,
+                users=tuple(user.name for user in users[one.role]),
+                groups=tuple(one.groups),
+                sysctls=tuple(one.sysctls),
+                units=tuple(units[one.role]),
+                health=one.health,
+            )
+            for one in chosen
+        )
         return Manifest(
             host=host.name,
-            capabilities=tuple(one.capability for one in chosen),
-            packages=tuple(dict.fromkeys(name for one in chosen for name in one.packages)),
-            files=self._files(chosen, host, variables),
+            parts=parts,
+            waiting={name: needs for name, needs in waiting.items() if only in {None, name}},
+            packages=tuple(dict.fromkeys(name for names in packages.values() for name in names)),
+            files=files,
+            keys=keys,
             absent=tuple(dict.fromkeys(path for one in chosen for path in one.absent)),
-            users=tuple(user for one in chosen for user in self._users(one, host, view)),
+            users=tuple(user for one in chosen for user in users[one.role]),
             groups=tuple(Group(name, group.gid) for one in chosen for name, group in one.groups.items()),
             sysctls=sysctls,
-            units=self._units(chosen, host, view),
+            units={name: unit for one in chosen for name, unit in units[one.role].items()},
             listens=listens,
             sends=sends,
             health=tuple(dict.fromkeys(line for one in chosen for line in one.health)),
         )
 
+    def _through(self, host: Host) -> dict[str, object]:
+        """What a gateway lets through for the nodes behind it.
+
+        `node_sends`: what their own capabilities ask of the sites. `node_listens`: their doors that sites may come to.
+        """
+        nodes = self._nodes_behind if host.host_class == "gateway" else ()
+        sends: dict[Send, None] = {}
+        listens: dict[Listen, None] = {}
+        for node in nodes:
+            chosen = [one for one in self.capabilities if one.applies(node)]
+            view = host_view(self.fleet, node, self.trust, self._peers)
+            sends |= dict.fromkeys(one for one in self._sends(chosen, node, view) if set(one.to) <= AT_SITES)
+            listens |= dict.fromkeys(one for one in self._listens(chosen, node, view) if set(one.source) <= AT_SITES)
+        return {"node_sends": list(sends), "node_listens": list(listens)}
+
+    @cached_property
+    def _nodes_behind(self) -> tuple[Host, ...]:
+        """One node of each routing domain: what nodes ask of the sites does not depend on their commune."""
+        found = {node.routing_domain: node for node in self.fleet.nodes}
+        return tuple(found.values())
+
+    def keys(self, host: Host) -> dict[str, Key]:
+        """The private keys that a host makes for itself, by path."""
+        chosen = [one for one in self.capabilities if one.applies(host) and one.keys]
+        return self._keys(chosen, host, host_view(self.fleet, host, self.trust, self._peers), {})
+
+    def waiting(self, host: Host) -> dict[str, tuple[Need, ...]]:
+        """Capabilities of which a host has only the keys yet, with what has to be enrolled first."""
+        enrolled = self.trust.enrolled
+        there: dict[Need, bool] = {"certificate": host.name in enrolled.certificates}
+        missing = {
+            one.capability: tuple(need for need in one.needs if not there[need])
+            for one in self.capabilities
+            if one.applies(host)
+        }
+        return {name: needs for name, needs in missing.items() if needs}
+
+    def _packages(self, one: Capability, host: Host, view: Variables) -> Iterator[str]:
+        return (spec.name for spec in one.packages if self._holds(spec.when, one, host, view))
+
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:
             for spec in one.listens:
-                if self._holds(spec.when, one, host, view):
+                for port in self._ports(spec, one, host, view):
                     found = self._peers.resolve(spec.source, host)
-                    yield Listen(
-                        spec.port, spec.protocol, spec.source, spec.process, one.capability, found.ipv4, found.ipv6
-                    )
+                    yield Listen(port, spec.protocol, spec.source, spec.process, one.capability, found.ipv4, found.ipv6)
 
     def _sends(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Send]:
         for one in chosen:
             for spec in one.sends:
-                if self._holds(spec.when, one, host, view):
+                for port in self._ports(spec, one, host, view):
                     found = self._peers.resolve(spec.to, host)
-                    yield Send(spec.port, spec.protocol, spec.to, one.capability, found.ipv4, found.ipv6)
+                    yield Send(port, spec.protocol, spec.to, one.capability, found.ipv4, found.ipv6)
+
+    def _ports(self, spec: ListenSpec | SendSpec, one: Capability, host: Host, view: Variables) -> list[int]:
+        """The ports of a door or a way out, each once; none where it does not apply."""
+        if not self._holds(spec.when, one, host, view):
+            return []
+        return list(dict.fromkeys(int(self._text(str(spec.port), one, host, own)) for own in _each(spec, view)))
 
     def _sysctls(self, chosen: Iterable[Capability], host: Host, view: Variables) -> dict[str, Sysctl]:
         shared = self.fleet.environment.platform.shared_sysctls
@@ -90,13 +171,20 @@ class Builder:
             for key, value in one.sysctls.items()
         }
 
-    def _units(self, chosen: Iterable[Capability], host: Host, view: Variables) -> dict[str, Unit]:
+    def _units(self, one: Capability, host: Host, view: Variables) -> dict[str, Unit]:
         return {
-            name: Unit(spec.state, spec.enabled, spec.restart_on, spec.reload_on, spec.probe)
-            for one in chosen
-            for name, spec in one.units.items()
+            self._text(pattern, one, host, own): self._unit(spec, one, host, own)
+            for pattern, spec in one.units.items()
             if self._holds(spec.when, one, host, view)
+            for own in _each(spec, view)
         }
+
+    def _unit(self, spec: UnitSpec, one: Capability, host: Host, variables: Variables) -> Unit:
+        def texts(patterns: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(self._text(pattern, one, host, variables) for pattern in patterns)
+
+        probe = None if spec.probe is None else self._text(spec.probe, one, host, variables)
+        return Unit(spec.state, spec.enabled, texts(spec.restart_on), texts(spec.reload_on), probe)
 
     def _users(self, one: Capability, host: Host, view: Variables) -> Iterator[User]:
         for pattern, spec in one.users.items():
@@ -148,6 +236,27 @@ class Builder:
             capability=one.capability,
         )
 
+    def _keys(
+        self, chosen: Iterable[Capability], host: Host, variables: Variables, files: Mapping[str, ManagedFile]
+    ) -> dict[str, Key]:
+        found: dict[str, Key] = {}
+        taken = {path: file.capability for path, file in files.items()}
+        for one in chosen:
+            for pattern, spec in one.keys.items():
+                if not self._holds(spec.when, one, host, variables):
+                    continue
+                for own in _each(spec, variables):
+                    path, key = self._text(pattern, one, host, own), self._key(spec, one, host, own)
+                    for place in (path, key.public(path)):
+                        if (other := taken.setdefault(place, one.capability)) != one.capability or place in files:
+                            raise BadData([_twice(one, f"keys.{path}", f"{other} too claims {place}")])
+                    found[path] = key
+        return found
+
+    def _key(self, spec: KeySpec, one: Capability, host: Host, variables: Variables) -> Key:
+        names = tuple(name for source in spec.names if (name := self._text(source, one, host, variables)))
+        return Key(spec.kind, spec.owner, spec.group, spec.mode, host.fqdn, names)
+
     def _holds(self, expression: str | None, one: Capability, host: Host, variables: Variables) -> bool:
         return self._renderer.holds(expression, variables, _shown(one), host.name)
 
@@ -166,7 +275,7 @@ def packages(fleet: Fleet, trust: Trust) -> tuple[str, ...]:
     return tuple(sorted({name for host in fleet.hosts.values() for name in builder.build(host).packages}))
 
 
-def _each(spec: FileSpec | UserSpec, variables: Variables) -> Iterator[Variables]:
+def _each(spec: Repeatable, variables: Variables) -> Iterator[Variables]:
     if spec.each is None:
         yield variables
         return

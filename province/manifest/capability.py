@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.documents import read_yaml
@@ -24,7 +24,10 @@ SCOPES = {"common": "common", "edge": "edge", "dc": "datacentre"}
 
 EVERY_HOST = "every-host"
 DUTY = "duty/"
-SYMBOLS = ("management", "services", "site", "sites", "nodes", "mirror", "pods", "any")
+SYMBOLS = (
+    *("management", "services", "site", "sites", "zones", "nodes", "gateways", "tunnels", "mirror"),
+    *("resolvers", "outside-resolvers", "pods", "any"),
+)
 ZONE = "zone/"
 
 
@@ -57,10 +60,25 @@ Peer = Annotated[str, AfterValidator(_peer)]
 """Hosts by what they are, never by address: a name of `SYMBOLS` or `zone/<zone of the same place>`."""
 
 PathOnHost = Annotated[str, StringConstraints(pattern=r"^/[^\s]*(\{\{ item\.\w+ \}\}[^\s]*)?$")]
+Expression = Annotated[str, StringConstraints(pattern=r"^\{\{.+\}\}$")]
 Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
 Check = Annotated[str, AfterValidator(_has_place)]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
 Protocol = Literal["tcp", "udp"]
+KeyKind = Literal["wireguard", "x509-ec", "ssh-ed25519"]
+Need = Literal["certificate"]
+"""What the register of enrolled hosts must hold before a capability can work."""
+
+
+class PackageSpec(Fact):
+    """A Debian package; a name alone stands for one that is always there. `when` is as in `FileSpec`."""
+
+    name: PackageName
+    when: NonBlank | None = None
+
+
+def _package(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class FileSpec(Fact):
@@ -82,8 +100,32 @@ class FileSpec(Fact):
     secret: bool = False
 
 
+class KeySpec(Fact):
+    """A private key that is made on the node and never leaves it; its public half lies beside it.
+
+    `wireguard` (`wg genkey`) and `ssh-ed25519` (`ssh-keygen`) have it as `<path>.pub`, `x509-ec` (P-256, `openssl`)
+    as the certificate request `<path>.csr` for the host's full name and `names`: DNS names or addresses, which may
+    name parts of the host's view; one that renders empty is left out. The package that brings the program belongs
+    to `packages`. A key is made once, and removed only when no capability names it any more. `each` as for files.
+    """
+
+    kind: KeyKind
+    owner: NonBlank = "root"
+    group: NonBlank = "root"
+    mode: Mode = "0600"
+    names: tuple[NonBlank, ...] = ()
+    each: NonBlank | None = None
+    when: NonBlank | None = None
+
+    @model_validator(mode="after")
+    def _names_are_for_certificates(self) -> Self:
+        if self.names and self.kind != "x509-ec":
+            raise ValueError("only a key of kind x509-ec has names")
+        return self
+
+
 class UnitSpec(Fact):
-    """A systemd unit. `state: null` leaves it to somebody else whether it runs.
+    """A systemd unit. `state: null` leaves it to somebody else whether it runs. `each`: one unit for each element.
 
     `restart_on`, `reload_on`: patterns of paths; a change of such a file restarts or reloads the unit.
     `probe`: a command that succeeds as long as what the unit has loaded is what its files say; else it is reloaded.
@@ -94,6 +136,7 @@ class UnitSpec(Fact):
     restart_on: tuple[NonBlank, ...] = ()
     reload_on: tuple[NonBlank, ...] = ()
     probe: NonBlank | None = None
+    each: NonBlank | None = None
     when: NonBlank | None = None
 
 
@@ -120,21 +163,23 @@ class GroupSpec(Fact):
 
 
 class ListenSpec(Fact):
-    """A door: a port that a process of the host listens on, and who may come to it."""
+    """A door: a port that a process of the host listens on, and who may come to it. `each`: one for each element."""
 
-    port: Port
+    port: Port | Expression
     protocol: Protocol = "tcp"
     source: Annotated[tuple[Peer, ...], Field(alias="from", min_length=1)]
     process: NonBlank
+    each: NonBlank | None = None
     when: NonBlank | None = None
 
 
 class SendSpec(Fact):
-    """A way out: the port of others that the host may connect to."""
+    """A way out: the port of others that the host may connect to. `each`: one for each element."""
 
-    port: Port
+    port: Port | Expression
     protocol: Protocol = "tcp"
     to: Annotated[tuple[Peer, ...], Field(min_length=1)]
+    each: NonBlank | None = None
     when: NonBlank | None = None
 
 
@@ -145,8 +190,12 @@ class Capability(Fact):
     capability: NonBlank
     order: int = Field(ge=0, le=99)
     applies_to: tuple[Audience, ...] = Field(min_length=1)
-    packages: tuple[PackageName, ...] = ()
+    guarded: bool = False
+    """Whether a change may cut the host off: it then goes back by itself unless a new connection confirms it."""
+    needs: tuple[Need, ...] = ()
+    packages: tuple[Annotated[PackageSpec, BeforeValidator(_package)], ...] = ()
     files: dict[PathOnHost, FileSpec] = Field(default_factory=dict)
+    keys: dict[PathOnHost, KeySpec] = Field(default_factory=dict)
     absent: tuple[PathOnHost, ...] = ()
     """Patterns of files that must not be there: what a first start left behind."""
     units: dict[NonBlank, UnitSpec] = Field(default_factory=dict)
@@ -164,6 +213,20 @@ class Capability(Fact):
         """The folder of its templates, relative to `templates/`: `edge/time`."""
         scope = self.role.partition("_")[0]
         return f"{SCOPES[scope]}/{self.capability}"
+
+    @property
+    def until_enrolled(self) -> Capability:
+        """What a host gets of it before the register holds what it needs: its keys, so that they can be enrolled."""
+        return Capability(
+            role=self.role,
+            capability=self.capability,
+            order=self.order,
+            applies_to=self.applies_to,
+            guarded=self.guarded,
+            needs=self.needs,
+            packages=self.packages if self.keys else (),
+            keys=self.keys,
+        )
 
     def applies(self, host: Host) -> bool:
         """Whether a host has this capability."""

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from province.manifest.manifest import Manifest
 
-PARTS = ("packages", "absent", "users", "groups", "sysctls", "units", "listens", "sends", "health")
+PARTS = ("packages", "keys", "absent", "users", "groups", "sysctls", "units", "listens", "sends", "health")
 
 
 def difference(old: Manifest, new: Manifest) -> str:

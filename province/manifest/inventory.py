@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.manifest.cluster import image_view
+from province.manifest.enrolment import open_points
 from province.manifest.peers import Peers
-from province.manifest.trust import load_images
+from province.manifest.trust import load_images, register_of
 from province.manifest.view import host_facts
 
+ENROL_DUE = "enrol_due"
 
-def inventory(fleet: Fleet) -> dict[str, Any]:
-    """`groups`: name → host names; `hosts`: name → variables. The connection is described by the environment."""
+
+def inventory(fleet: Fleet, now: datetime) -> dict[str, Any]:
+    """`groups`: name → host names; `hosts`: name → variables. The connection is described by the environment.
+
+    `now` decides who is in the group of hosts whose enrolment is due.
+    """
     peers = Peers(fleet)
     images = load_images(fleet)
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {ENROL_DUE: sorted(open_points(fleet, register_of(fleet), now))}
     hosts: dict[str, dict[str, object]] = {}
     for host in fleet.hosts.values():
         for group in groups_of(host):
@@ -49,7 +56,7 @@ def _connection(fleet: Fleet, host: Host) -> dict[str, object]:
     config = fleet.root / fleet.environment.id / "ssh_config"
     return {
         "ansible_host": str(host.management.ipv4.ip),
-        "ansible_user": fleet.environment.administrators[0].name,
+        "ansible_user": fleet.environment.automation.name,
         "ansible_ssh_common_args": f"-F {config}",
         # Two checkouts may have hosts with the same addresses: neither may use the other's open connections.
         # The path of a socket has at most 107 bytes, so the checkout's path itself does not fit.

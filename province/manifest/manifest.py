@@ -8,9 +8,9 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
-from province.manifest.capability import Protocol
+from province.manifest.capability import KeyKind, Need, Protocol
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the form that nodes receive; a node refuses one that it does not know."""
 
 
@@ -26,6 +26,22 @@ class ManagedFile:
     secret: bool
     template: str
     capability: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """A private key that the node makes for itself. `subject` and `names` are what its certificate request asks."""
+
+    kind: KeyKind
+    owner: str
+    group: str
+    mode: str
+    subject: str
+    names: tuple[str, ...]
+
+    def public(self, path: str) -> str:
+        """Where the public half of the key at `path` lies."""
+        return f"{path}.csr" if self.kind == "x509-ec" else f"{path}.pub"
 
 
 @dataclass(frozen=True)
@@ -97,13 +113,38 @@ class Send:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one capability contributes to a manifest, by name; the node owns each thing on behalf of its capability.
+
+    `guarded`: a change of this part goes back by itself unless a new connection confirms it.
+    """
+
+    capability: str
+    role: str
+    order: int
+    guarded: bool
+    packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    sysctls: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The wanted state of one host, in the order of its capabilities."""
 
     host: str
-    capabilities: tuple[str, ...]
+    parts: tuple[Part, ...]
+    waiting: dict[str, tuple[Need, ...]]
+    """Capabilities that the host will have once this is enrolled; until then the manifest has only their keys."""
     packages: tuple[str, ...]
     files: dict[str, ManagedFile]
+    keys: dict[str, Key]
     absent: tuple[str, ...]
     users: tuple[User, ...]
     groups: tuple[Group, ...]
@@ -113,23 +154,28 @@ class Manifest:
     sends: tuple[Send, ...]
     health: tuple[str, ...]
 
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """The names of its capabilities, in their order."""
+        return tuple(part.capability for part in self.parts)
+
     def desired(self) -> dict[str, object]:
         """What the node receives: plain JSON values, without what only readers of the repository need."""
-        files = {
-            path: {key: value for key, value in asdict(file).items() if key not in ("template", "capability")}
-            for path, file in self.files.items()
-        }
+        return {"schema": SCHEMA, "host": self.host, "parts": [self._desired(part) for part in self.parts]}
+
+    def _desired(self, part: Part) -> dict[str, object]:
+        """A part with its things themselves in place of their names."""
+        files = {path: asdict(self.files[path]) for path in part.files}
+        for file in files.values():
+            del file["template"], file["capability"]
         return {
-            "schema": SCHEMA,
-            "host": self.host,
-            "packages": list(self.packages),
+            **asdict(part),
             "files": files,
-            "absent": list(self.absent),
-            "users": [asdict(user) for user in self.users],
-            "groups": [asdict(group) for group in self.groups],
-            "sysctls": {key: asdict(sysctl) for key, sysctl in self.sysctls.items()},
-            "units": {name: asdict(unit) for name, unit in self.units.items()},
-            "health": list(self.health),
+            "keys": {path: {**asdict(self.keys[path]), "public": self.keys[path].public(path)} for path in part.keys},
+            "users": [asdict(user) for user in self.users if user.name in part.users],
+            "groups": [asdict(group) for group in self.groups if group.name in part.groups],
+            "sysctls": {key: asdict(self.sysctls[key]) for key in part.sysctls},
+            "units": {name: asdict(self.units[name]) for name in part.units},
         }
 
     def canonical(self) -> str:

@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet import addressing
 from province.fleet.addressing import AddressPair
+from province.fleet.environment import ForwardZone
 from province.fleet.fleet import Fleet
-from province.fleet.hosts import Host
+from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.capability import ZONE
+from province.manifest.passages import Passage, passages
+
+Network = IPv4Network | IPv6Network
 
 EVERYBODY = NetworkPair(ipv4=IPv4Network("0.0.0.0/0"), ipv6=IPv6Network("::/0"))
 
@@ -27,11 +39,12 @@ class Prefixes:
     ipv6: tuple[str, ...] = ()
 
 
-def prefixes(pairs: Iterable[NetworkPair]) -> Prefixes:
-    """The networks of several pairs as text."""
-    listed = tuple(pairs)
-    ipv4 = collapse_addresses(pair.ipv4 for pair in listed)
-    ipv6 = collapse_addresses(pair.ipv6 for pair in listed)
+def prefixes(networks: Iterable[NetworkPair | Network]) -> Prefixes:
+    """Several networks, in pairs or alone, as text."""
+    pairs = [(one.ipv4, one.ipv6) if isinstance(one, NetworkPair) else (one,) for one in networks]
+    listed: list[Network] = [network for pair in pairs for network in pair]
+    ipv4 = collapse_addresses(one for one in listed if isinstance(one, IPv4Network))
+    ipv6 = collapse_addresses(one for one in listed if isinstance(one, IPv6Network))
     return Prefixes(tuple(map(str, ipv4)), tuple(map(str, ipv6)))
 
 
@@ -53,6 +66,11 @@ class Peers:
         return tuple(host for host in self.fleet.hosts.values() if host.site)
 
     @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        """What the zones of communes may reach at the sites."""
+        return passages(self.fleet)
+
+    @cached_property
     def management(self) -> dict[str, NetworkPair]:
         """The management zone of each site with hosts."""
         zone = self.fleet.province.management_zone
@@ -70,6 +88,15 @@ class Peers:
         primary = self.fleet.primary_site.id
         return tuple(sorted(doing, key=lambda one: (one.site != host.site, one.site != primary, one.name)))
 
+    @staticmethod
+    def address(other: Host, host: Host) -> AddressPair:
+        """Where a host reaches another one: in the network of its own first device, else at the other's first address.
+
+        A bastion stands in the management zone alone; an answer must come back the way the question went.
+        """
+        near = [one.address for one in other.interfaces if one.network == host.interfaces[0].network]
+        return (near or [other.interfaces[0].address])[0]
+
     @cached_property
     def station(self) -> tuple[IPv4Address, IPv6Address]:
         """The router of the primary site's management zone."""
@@ -81,7 +108,30 @@ class Peers:
         if self.fleet.environment.packages_from == "router":
             ipv4, ipv6 = self.station
             return NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))
-        return single(self.with_duty(Duty.MIRROR, host)[0].interfaces[0].address)
+        return single(self.address(self.with_duty(Duty.MIRROR, host)[0], host))
+
+    @cached_property
+    def bastions(self) -> tuple[NetworkPair, ...]:
+        """The management addresses of the bastions of all sites."""
+        return tuple(single(one.management) for one in self.site_hosts if one.host_class == "bastion")
+
+    def automation(self) -> Prefixes:
+        """Where the automation account comes from, by the environment's choice."""
+        if self.fleet.environment.automation_from == "bastion":
+            return prefixes(self.bastions)
+        ipv4, ipv6 = self.station
+        return prefixes([NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))])
+
+    def administrators(self, host: Host) -> Prefixes:
+        """Where people come from: a bastion is entered from the management zones, every other host from a bastion."""
+        return prefixes(self.management.values() if host.host_class == "bastion" else self.bastions)
+
+    def resolvers_outside(self, forward: ForwardZone) -> tuple[IPv4Address | IPv6Address, ...]:
+        """Who is asked for the names of a zone that is not the province's; nobody as long as no address is known."""
+        if forward.to == "router":
+            return self.station
+        host = self.fleet.endpoints[forward.to].host
+        return (ip_address(host),) if host else ()
 
     def resolve(self, names: Iterable[str], host: Host) -> Prefixes:
         """The prefixes that names of peers stand for at a host.
@@ -90,15 +140,15 @@ class Peers:
         """
         return prefixes(pair for name in names for pair in self._networks(name, host))
 
-    def _networks(self, name: str, host: Host) -> Iterable[NetworkPair]:
+    def _networks(self, name: str, host: Host) -> Iterable[NetworkPair | Network]:
         if name.startswith(ZONE):
             return (self._zone(name.removeprefix(ZONE), host),)
-        return getattr(self, f"_{name}")(host)  # type: ignore[no-any-return]
+        return getattr(self, f"_{name.replace('-', '_')}")(host)  # type: ignore[no-any-return]
 
     def _zone(self, zone: str, host: Host) -> NetworkPair:
         for interface in host.interfaces:
             if interface.zone == zone:
-                return NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)
+                return _network(interface)
         raise ProvinceError(
             f"{host.name} is not connected to a zone {zone}",
             hint=f"its zones are {', '.join(one.zone for one in host.interfaces if one.zone)}",
@@ -111,16 +161,26 @@ class Peers:
     def _management(self, _: Host) -> Iterable[NetworkPair]:
         return self.management.values()
 
-    def _services(self, _: Host) -> Iterable[NetworkPair]:
-        return (single(one.interfaces[0].address) for one in self.site_hosts if one.host_class == "services")
+    def _services(self, host: Host) -> Iterable[NetworkPair]:
+        return (single(self.address(one, host)) for one in self.site_hosts if one.host_class == "services")
 
     def _site(self, host: Host) -> Iterable[NetworkPair]:
         return (
-            NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)
+            _network(interface)
             for one in self.fleet.hosts_of(host.site or self.fleet.primary_site.id)
             for interface in one.interfaces
             if interface.zone
         )
+
+    def _zones(self, host: Host) -> Iterable[NetworkPair]:
+        return (_network(interface) for interface in host.interfaces if interface.zone)
+
+    def _resolvers(self, _: Host) -> Iterable[NetworkPair]:
+        return (single(one.interfaces[0].address) for one in self.site_hosts if Duty.DNS in one.duties)
+
+    def _outside_resolvers(self, _: Host) -> Iterable[Network]:
+        zones = self.fleet.environment.forward_zones
+        return (ip_network(address) for one in zones for address in self.resolvers_outside(one))
 
     def _sites(self, _: Host) -> Iterable[NetworkPair]:
         return (self.fleet.province.addressing.sites,)
@@ -129,9 +189,26 @@ class Peers:
         plan = self.fleet.province.addressing
         return (plan.underlays[self.fleet.province.leased_path.id], *plan.bodies.values())
 
+    def _gateways(self, _: Host) -> Iterable[NetworkPair]:
+        """Where the gateways' tunnels end: their addresses on the underlays."""
+        return (
+            single(interface.address)
+            for one in self.site_hosts
+            if one.host_class == "gateway"
+            for interface in one.interfaces
+            if interface.zone is None
+        )
+
+    def _tunnels(self, _: Host) -> Iterable[NetworkPair]:
+        return (self.fleet.province.addressing.tunnels,)
+
     def _mirror(self, host: Host) -> Iterable[NetworkPair]:
         return (self.mirror(host),)
 
     def _pods(self, host: Host) -> Iterable[NetworkPair]:
         cluster = self.fleet.sites[host.site].cluster if host.site else None
         return (NetworkPair(ipv4=cluster.pods, ipv6=cluster.pods_v6),) if cluster else ()
+
+
+def _network(interface: Interface) -> NetworkPair:
+    return NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)

@@ -1,7 +1,7 @@
-"""What hosts are told to trust: the authority that vouches for operators, the key of the mirror, pinned images.
+"""What hosts are told to trust: authorities, the key of the mirror, pinned images, and the public keys of each other.
 
-All of it is public. An environment keeps it in `inventories/<environment>/trust/`:
-`ssh-user-ca.pub`, `mirror.asc` and, where there are clusters, `images.yml`.
+All of it is public. An environment keeps it in `inventories/<environment>/trust/`: `ssh-user-ca.pub`, `mirror.asc`,
+`service-ca.pem`, where needed `images.yml` and `dns-anchors`, and the register of enrolled hosts (`enrolled.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from province.fleet.documents import read_yaml
 from province.fleet.fact import Fact, Slug
 from province.fleet.findings import BadData, Finding
 from province.fleet.fleet import Fleet
+from province.manifest.enrolled import NOBODY, Enrolled, load_enrolled, stand_in_enrolled
 
 USER_CA = "ssh-user-ca.pub"
 MIRROR_KEY = "mirror.asc"
+SERVICE_CA = "service-ca.pem"
+DNS_ANCHORS = "dns-anchors"
 IMAGES = "images.yml"
 TRUST_VARIABLE = "PROVINCE_TRUST"
 """Environment variable: the folder of inventories whose trust anchors are used."""
@@ -53,7 +56,12 @@ class Trust:
 
     ssh_user_ca: str
     mirror_key: str
+    service_ca: str
+    """Certificates (PEM) of the authority that vouches for hosts' services; two while one replaces the other."""
     images: tuple[ImagePin, ...] = ()
+    enrolled: Enrolled = NOBODY
+    dns_anchors: tuple[str, ...] = ()
+    """DS or DNSKEY records of signed zones beside the root, whose key comes with a package."""
 
 
 _PINS = TypeAdapter(tuple[ImagePin, ...])
@@ -71,14 +79,25 @@ def trust_folder(fleet: Fleet) -> Path:
 def load_trust(fleet: Fleet) -> Trust:
     """The environment's trust anchors.
 
-    Raises ProvinceError for an anchor that is missing, BadData for a list of images that is wrong.
+    Raises ProvinceError for an anchor that is missing, BadData for a list of images or a register that is wrong.
     """
     folder = trust_folder(fleet)
     return Trust(
         ssh_user_ca=_anchor(folder / USER_CA),
         mirror_key=_anchor(folder / MIRROR_KEY),
+        service_ca=_anchor(folder / SERVICE_CA),
         images=load_images(fleet),
+        enrolled=load_enrolled(folder),
+        dns_anchors=_records(folder / DNS_ANCHORS),
     )
+
+
+def register_of(fleet: Fleet) -> Trust:
+    """The register of enrolled hosts and the authority they are judged by; both empty before the first enrolment."""
+    folder = trust_folder(fleet)
+    authority = folder / SERVICE_CA
+    text = _anchor(authority) if authority.is_file() else ""
+    return Trust(ssh_user_ca="", mirror_key="", service_ca=text, enrolled=load_enrolled(folder))
 
 
 def load_images(fleet: Fleet) -> tuple[ImagePin, ...]:
@@ -96,9 +115,11 @@ def stand_in(fleet: Fleet) -> Trust:
     return Trust(
         ssh_user_ca="ssh-ed25519 stand-in-for-the-authority-of-operators",
         mirror_key="stand-in for the key of the mirror",
+        service_ca="stand-in for the authority of services",
         images=tuple(
             ImagePin(name=name, reference=f"stand-in.invalid/{name}:{version}", sha256="0" * 64) for name in names
         ),
+        enrolled=stand_in_enrolled(host.name for host in (*fleet.nodes, *fleet.hosts.values())),
     )
 
 
@@ -111,6 +132,12 @@ def _anchor(path: Path) -> str:
             hint="the lab makes its own (province lab up); production puts the public key there",
             exit_code=ExitCode.BAD_DATA,
         ) from None
+
+
+def _records(path: Path) -> tuple[str, ...]:
+    """The lines of a zone-file fragment, without comments; none where there is no such file."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+    return tuple(line.strip() for line in lines if line.strip() and not line.startswith(";"))
 
 
 def _images(path: Path, shown: str) -> tuple[ImagePin, ...]:

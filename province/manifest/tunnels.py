@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from province.fleet.addressing import AddressPair
 from province.fleet.fact import RoutingDomain
@@ -10,60 +10,88 @@ from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.province import WatchName
 from province.fleet.tunnels import Tunnel
+from province.manifest.routes import FIRST_DOMAIN_TABLE, path_table
 
 Values = dict[str, object]
-
-FIRST_MARK = 256
-"""What a path's own packets are marked with, counted from here, so that they leave by that path and no other."""
-
-FIRST_TABLE = 1001
-"""Number of the first routing domain's table; a path's table has the number of its mark."""
+PublicKeys = Mapping[str, Mapping[str, str]]
+"""Public keys by host and device."""
 
 
 def tunnel_view(fleet: Fleet, host: Host) -> Values:
     """The host's tunnel devices and what routes between them; empty lists for a host without tunnels."""
-    tunnels = fleet.tunnels_of(host.name)
-    devices = _at_node(fleet, tunnels) if host.host_class == "edge" else _at_gateway(fleet, tunnels)
+    sites = fleet.province.addressing.sites
+    devices = tunnel_devices(fleet, host)
     return {
         "asn": host.asn,
         "tunnel_devices": devices,
-        "paths": [_path(fleet, host, path.id) for path in fleet.province.edge_paths],
         "routing_domains": [
             _domain(fleet, domain, number)
-            for number, domain in enumerate(fleet.province.domains, start=FIRST_TABLE)
+            for number, domain in enumerate(fleet.province.domains, start=FIRST_DOMAIN_TABLE)
             if devices and host.routing_domain in (None, domain)
         ],
+        "routing_core": _core(fleet, host),
+        "sites_ipv4": str(sites.ipv4),
+        "sites_ipv6": str(sites.ipv6),
         "prefix_ipv4": str(host.prefix.ipv4) if host.prefix else "",
         "prefix_ipv6": str(host.prefix.ipv6) if host.prefix else "",
     }
 
 
-def _path(fleet: Fleet, host: Host, path: str) -> Values:
-    """A path of the province; the router is empty where the host is not connected to it."""
-    number = FIRST_MARK + [one.id for one in fleet.province.edge_paths].index(path)
-    router = next((one.router for one in host.interfaces if one.device == path and one.router), None)
+def tunnel_devices(fleet: Fleet, host: Host) -> list[Values]:
+    """The host's tunnel devices with their peers, at a node in order of preference."""
+    tunnels = fleet.tunnels_of(host.name)
+    return _at_node(fleet, tunnels) if host.host_class == "edge" else _at_gateway(fleet, tunnels)
+
+
+def with_keys(fleet: Fleet, host: Host, keys: PublicKeys) -> list[Values]:
+    """The same with the public key of every peer, empty for one that is not enrolled yet."""
+    devices = tunnel_devices(fleet, host)
+    for device in devices:
+        peers = device["peers"]
+        assert isinstance(peers, list)  # noqa: S101 - just made
+        for peer in peers:
+            peer["public_key"] = keys.get(peer["name"], {}).get(peer["device"], "")
+    return devices
+
+
+def _core(fleet: Fleet, host: Host) -> Values:
+    """The router that a gateway tells of the nodes, at its first zone; number 0 for a host that is no gateway."""
+    if host.host_class != "gateway":
+        return {"asn": 0}
+    link = next(one for one in host.interfaces if one.zone and one.router)
+    assert link.router  # noqa: S101 - just looked for
+    watch = fleet.province.routing.watches["fast"]
     return {
-        "id": path,
-        "mark": number,
-        "table": number,
-        "router_ipv4": str(router[0]) if router else "",
-        "router_ipv6": str(router[1]) if router else "",
+        "asn": fleet.province.routing.core_asn,
+        "device": link.device,
+        "ipv4": str(link.router[0]),
+        "own_ipv4": str(link.address.plain[0]),
+        "echo_ms": watch.echo_ms,
+        "missed": watch.missed,
     }
 
 
 def _domain(fleet: Fleet, domain: RoutingDomain, table: int) -> Values:
-    whole = fleet.province.addressing.bodies[domain]
-    tag = fleet.province.domains[domain].tag
-    return {"id": str(domain), "tag": tag, "table": table, "ipv4": str(whole.ipv4), "ipv6": str(whole.ipv6)}
+    plan = fleet.province.addressing
+    whole = plan.bodies[domain]
+    return {
+        "id": str(domain),
+        "tag": fleet.province.domains[domain].tag,
+        "table": table,
+        "ipv4": str(whole.ipv4),
+        "ipv6": str(whole.ipv6),
+        "body_ipv4": plan.body_prefix.ipv4,
+        "body_ipv6": plan.body_prefix.ipv6,
+    }
 
 
 def _at_node(fleet: Fleet, tunnels: Iterable[Tunnel]) -> list[Values]:
     """One device for each tunnel, in order of preference; everything may come through it."""
     return [
         {
-            **_device(fleet, tunnel, _watch(fleet, tunnel.node)),
+            **_device(fleet, tunnel, tunnel.path.id, _watch(fleet, tunnel.node)),
             "device": tunnel.node_device,
-            "listen_port": 0,
+            "listen_port": fleet.province.routing.first_tunnel_port + tunnel.preference,
             "preference": tunnel.preference,
             **_both(tunnel.node_address),
             "peers": [
@@ -88,7 +116,7 @@ def _at_gateway(fleet: Fleet, tunnels: Iterable[Tunnel]) -> list[Values]:
         grouped.setdefault(tunnel.gateway_device, []).append(tunnel)
     return [
         {
-            **_device(fleet, members[0], "fast"),
+            **_device(fleet, members[0], members[0].path.arrives, "fast"),
             "device": name,
             "listen_port": members[0].port,
             "preference": 0,
@@ -109,15 +137,20 @@ def _at_gateway(fleet: Fleet, tunnels: Iterable[Tunnel]) -> list[Values]:
     ]
 
 
-def _device(fleet: Fleet, tunnel: Tunnel, watch: WatchName) -> Values:
-    """What both ends of a path have in common; the slower watch of the two ends governs (RFC 5880)."""
-    paths = [path.id for path in fleet.province.edge_paths]
+def _device(fleet: Fleet, tunnel: Tunnel, underlay: str, watch: WatchName) -> Values:
+    """What both ends of a path have in common; the slower watch of the two ends governs (RFC 5880).
+
+    `mark` is what the tunnel's own packets carry, so that they leave by `underlay` and no other.
+    """
     timers = fleet.province.routing.watches[watch]
+    domain = list(fleet.province.domains).index(tunnel.domain)
     return {
         "path": tunnel.path.id,
         "arrives": tunnel.path.arrives,
         "domain": str(tunnel.domain),
-        "mark": FIRST_MARK + paths.index(tunnel.path.id),
+        "domain_tag": fleet.province.domains[tunnel.domain].tag,
+        "domain_table": FIRST_DOMAIN_TABLE + domain,
+        "mark": path_table(fleet.province, underlay),
         "mtu": tunnel.mtu,
         "echo_ms": timers.echo_ms,
         "missed": timers.missed,

@@ -9,9 +9,13 @@ from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view
+from province.manifest.names import names_view
+from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, prefixes
+from province.manifest.quality import quality_view
+from province.manifest.routes import path_view
 from province.manifest.trust import Trust
-from province.manifest.tunnels import tunnel_view
+from province.manifest.tunnels import tunnel_view, with_keys
 
 Router = tuple[IPv4Address, IPv6Address]
 Route = dict[str, str]
@@ -23,11 +27,14 @@ def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str
     return {
         **_identity(fleet, host),
         **_network(fleet, host, known),
-        **_services(host, known),
+        **_services(fleet, host, known),
         **{f"platform_{key}": value for key, value in _platform(fleet).items()},
+        **names_view(fleet, host, known),
         **cluster_view(fleet, host, known),
         **tunnel_view(fleet, host),
-        "administrators": [one.model_dump() for one in fleet.environment.administrators],
+        **_people(fleet, host, known),
+        **passage_view(fleet, host, known.passages),
+        **quality_view(fleet, host),
     }
 
 
@@ -37,8 +44,12 @@ def host_view(fleet: Fleet, host: Host, trust: Trust, peers: Peers | None = None
     return {
         **host_facts(fleet, host, known),
         **image_view(trust.images, f"{_mirror_base(known, host)}/images"),
+        "tunnel_devices": with_keys(fleet, host, trust.enrolled.keys),
         "ssh_user_ca": trust.ssh_user_ca,
         "mirror_key": trust.mirror_key,
+        "dns_anchors": list(trust.dns_anchors),
+        "service_ca": trust.service_ca,
+        "host_certificate": trust.enrolled.certificates.get(host.name, ""),
     }
 
 
@@ -82,7 +93,7 @@ def _network(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "management_prefixes_ipv4": list(management.ipv4),
         "management_prefixes_ipv6": list(management.ipv6),
         "interfaces": [_interface(fleet, host, one, peers) for one in host.interfaces],
-        "named_hosts": [_named(one) for one in peers.site_hosts if one.name != host.name] + [_named(host)],
+        "named_hosts": [_named(one, host) for one in peers.site_hosts if one.name != host.name] + [_named(host, host)],
     }
 
 
@@ -96,15 +107,16 @@ def _interface(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> 
         "mbps": interface.mbps or 0,
         "management": interface.address == host.management,
         "routes": _routes(fleet, host, interface, peers),
+        **path_view(fleet, host, interface),
     }
 
 
 def _routes(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> list[Route]:
-    """What lies behind an interface's router, both protocols.
+    """What lies behind an interface's router by the main table, both protocols.
 
-    Management traffic comes and goes through the management zone. The specialised network carries the sites and
-    the host's own routing domain (both domains for a host that belongs to no body); everything else leaves
-    through the first backup at a commune, through the first zone's router at a site.
+    Management traffic comes and goes through the management zone. What belongs to the province's domains and sites is
+    never here: it goes through the tunnels alone (`province.manifest.routes`). Everything else leaves through the
+    first backup at a commune, through the first zone's router at a site.
     """
     if interface.zone == fleet.province.management_zone and host.site:
         if interface.router:
@@ -113,11 +125,6 @@ def _routes(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> lis
         return _via([pair for site, pair in peers.management.items() if site != host.site], router)
     if interface.router is None:
         return []
-    if interface.device == fleet.province.leased_path.id:
-        plan = fleet.province.addressing
-        domains = [host.routing_domain] if host.routing_domain else list(plan.bodies)
-        behind = [plan.bodies[domain] for domain in domains] + ([] if host.site else [plan.sites])
-        return _via(behind, interface.router)
     first_backup = next((one.device for one in host.interfaces[1:] if one.zone is None), None)
     leaves = bool(interface.zone) if host.site else interface.device == first_backup
     return _default(interface.router) if leaves else []
@@ -133,21 +140,36 @@ def _default(router: Router) -> list[Route]:
     return _via([EVERYBODY], router)
 
 
-def _named(host: Host) -> dict[str, str]:
-    ipv4, ipv6 = host.interfaces[0].address.plain
-    return {"name": host.name, "fqdn": host.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
+def _named(other: Host, host: Host) -> dict[str, str]:
+    ipv4, ipv6 = Peers.address(other, host).plain
+    return {"name": other.name, "fqdn": other.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
 
 
-def _services(host: Host, peers: Peers) -> dict[str, object]:
+def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
+    environment = fleet.environment
+    automation, people = peers.automation(), peers.administrators(host)
+    return {
+        "automation": environment.automation.model_dump(),
+        "automation_prefixes": [*automation.ipv4, *automation.ipv6],
+        "administrators": [one.model_dump() for one in environment.administrators],
+        "administrator_prefixes": [*people.ipv4, *people.ipv6],
+        "break_glass": environment.break_glass.model_dump(),
+        "certified_accounts": [one.model_dump() for one in (environment.automation, *environment.administrators)],
+    }
+
+
+def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     def offered(duty: Duty) -> list[dict[str, str]]:
-        return [_named(one) for one in peers.with_duty(duty, host) if one.name != host.name]
+        return [_named(one, host) for one in peers.with_duty(duty, host) if one.name != host.name]
 
     collectors = peers.with_duty(Duty.LOGS, host)
     clients = peers.resolve(("sites", "nodes"), host)
     return {
+        "clock_maximum_offset_s": fleet.province.clock.maximum_offset_ms / 1000,
+        "clock_maximum_silence_s": fleet.province.clock.maximum_silence_minutes * 60,
         "time_servers": offered(Duty.TIME),
-        "time_client_prefixes": [*clients.ipv4, *clients.ipv6],
-        "log_server": _named(collectors[0]) if collectors else {},
+        "client_prefixes": [*clients.ipv4, *clients.ipv6],
+        "log_server": _named(collectors[0], host) if collectors else {},
         "name_servers": offered(Duty.DNS),
         "mirror_base": _mirror_base(peers, host),
     }
@@ -159,4 +181,4 @@ def _mirror_base(peers: Peers, host: Host) -> str:
 
 def _platform(fleet: Fleet) -> dict[str, object]:
     platform = fleet.environment.platform.model_dump()
-    return {**platform, "shared_sysctls": list(fleet.environment.platform.shared_sysctls)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in platform.items()}

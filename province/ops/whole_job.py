@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from province.errors import ExitCode, ProvinceError
@@ -35,9 +35,10 @@ class Step:
     seconds: float
 
 
-def configure(work: Workplace, *, check: bool = False, playbook: str = "site") -> Step:
-    """Apply a playbook to every host; with `check` only find out what would change."""
+def configure(work: Workplace, *, check: bool = False, playbook: str = "site", variables: Sequence[str] = ()) -> Step:
+    """Apply a playbook to its hosts; with `check` only find out what would change. `variables`: `name=value`."""
     words = ["ansible-playbook", "-i", f"inventories/{work.environment}", f"ansible/playbooks/{playbook}.yml"]
+    words += [word for one in variables for word in ("--extra-vars", one)]
     outcome = work.run(playbook, [*words, *(["--check", "--diff"] if check else [])])
     _stop_if_failed(f"ansible-playbook {playbook}.yml", outcome, ANSIBLE_CODES)
     hosts = {name: int(count) for name, count in RECAP.findall(COLOURS.sub("", outcome.text))}

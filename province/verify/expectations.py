@@ -11,6 +11,7 @@ from typing import Any
 
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
+from province.fleet.site import Duty
 from province.manifest.build import build
 from province.manifest.manifest import Listen, Manifest, Send
 from province.manifest.peers import Peers
@@ -74,6 +75,21 @@ class Expected:
         return frozenset(server["ipv4"] for server in self.facts["time_servers"])
 
     @property
+    def resolvers(self) -> frozenset[str]:
+        """Whom the host's programs ask for names: its own resolver, else those of the province, at most three."""
+        others = [server["ipv4"] for server in self.facts["name_servers"]][:3]
+        return frozenset({"127.0.0.1"} if self.facts["dns_addresses"] else others)
+
+    def service_name(self, duty: Duty) -> str:
+        """The name under which all hosts that do a duty are found."""
+        return f"{duty}.{self.fleet.province.domain}"
+
+    def addresses_of(self, duty: Duty) -> frozenset[str]:
+        """The IPv4 addresses of all hosts that do a duty."""
+        doing = (host for host in self.fleet.hosts.values() if duty in host.duties)
+        return frozenset(str(host.interfaces[0].address.plain[0]) for host in doing)
+
+    @property
     def foreign_domains(self) -> frozenset[str]:
         """The ranges of the routing domains that the host is no part of."""
         bodies = self.fleet.province.addressing.bodies
@@ -103,9 +119,24 @@ class Expected:
         }
 
     @property
+    def automation(self) -> str:
+        """The account that Ansible acts as."""
+        return self.fleet.environment.automation.name
+
+    @property
     def administrators(self) -> frozenset[str]:
         """The people with an account."""
         return frozenset(one.name for one in self.fleet.environment.administrators)
+
+    @property
+    def break_glass(self) -> str:
+        """The sealed account."""
+        return self.fleet.environment.break_glass.name
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Every account that a person or a program may log in to."""
+        return frozenset(one.name for one in self.fleet.environment.accounts)
 
 
 def _peers(ways: Iterable[Listen | Send]) -> dict[tuple[str, int], frozenset[str]]:

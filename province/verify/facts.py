@@ -176,6 +176,12 @@ def parse_units(text: str) -> dict[str, dict[str, str]]:
     return {name: block for block in blocks if block for name in block["Names"].split()}
 
 
+def parse_resolvers(text: str) -> tuple[str, ...]:
+    """The addresses that resolv.conf(5) names, in order."""
+    words = (line.split() for line in text.splitlines())
+    return tuple(line[1] for line in words if line[:1] == ["nameserver"])
+
+
 @dataclass(frozen=True)
 class TimeSource:
     """A time server as chronyd sees it. `selected`: the clock follows it. Field order: chronyc(1), `sources`."""

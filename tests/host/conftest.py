@@ -7,7 +7,8 @@ from ipaddress import IPv4Interface, IPv6Interface
 import pytest
 from testinfra.host import Host as Connection
 
-from province.verify import facts, ruleset
+from province.verify import authentication, facts, ruleset
+from province.verify.authentication import Pam, Password
 from province.verify.expectations import Expected
 
 pytest_plugins = ["province.verify.plugin"]
@@ -46,6 +47,16 @@ def sysctls(host: Connection) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def accounts(host: Connection) -> dict[str, facts.Account]:
     return facts.parse_accounts(host.check_output(facts.ACCOUNTS))
+
+
+@pytest.fixture(scope="session")
+def passwords(host: Connection) -> dict[str, Password]:
+    return authentication.parse_passwords(host.check_output(authentication.SHADOW))
+
+
+@pytest.fixture(scope="session")
+def pam(host: Connection) -> Pam:
+    return Pam(host.check_output(authentication.PAM))
 
 
 @pytest.fixture(scope="session")

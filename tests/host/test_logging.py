@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 
@@ -43,3 +44,14 @@ def test_logs_are_not_for_everybody(host: Connection) -> None:
     modes = host.check_output("stat --printf '%a\\n' /var/log/syslog /var/log/auth.log").split()
     assert set(modes) == {"640"}
     assert host.check_output("find /var/log -xdev -type f -perm /o+w") == ""
+
+
+@control(69)
+@pytest.mark.hosts("logs")
+def test_the_log_host_keeps_a_year(host: Connection) -> None:
+    """What logrotate understands of its settings: 53 weeks; the law asks for 3 months, level 3 for 12."""
+    told = host.run("logrotate --debug /etc/logrotate.d/hosts").stderr
+    kept = re.search(r"\bweekly\b.*\((\d+) rotations\)", told)
+    assert kept is not None
+    assert int(kept[1]) * 7 >= 365
+    assert host.check_output("systemctl is-enabled logrotate.timer") == "enabled"

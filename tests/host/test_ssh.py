@@ -74,10 +74,34 @@ def test_nothing_is_forwarded_except_on_the_bastion(sshd: SshdConfig) -> None:
 
 
 def test_certificates_open_the_door_and_nothing_else(sshd: SshdConfig) -> None:
-    """One key that was copied somewhere must not stay a way in."""
-    assert sshd["authenticationmethods"] == "publickey"
+    """One key that was copied somewhere must not stay a way in; the bastion asks for a code after the certificate."""
+    assert sshd["authenticationmethods"].startswith("publickey")
     assert sshd["authorizedkeysfile"] == "none"
-    assert (sshd["passwordauthentication"], sshd["kbdinteractiveauthentication"]) == ("no", "no")
+    assert sshd["passwordauthentication"] == "no"
+
+
+@pytest.mark.hosts("edge", "gateway", "services", "control-plane", "worker", "storage", "ingress")
+def test_nobody_is_asked_anything_but_on_the_bastion(sshd: SshdConfig) -> None:
+    """Where no code is needed, there is no question that a password could answer."""
+    assert (sshd["authenticationmethods"], sshd["kbdinteractiveauthentication"]) == ("publickey", "no")
+
+
+def test_each_certificate_opens_the_account_that_it_names(host: Connection, expected: Expected) -> None:
+    """One person's certificate is not another's key, and none opens the sealed account."""
+    lines = host.check_output("grep -v '^#' /etc/ssh/province/principals/*").splitlines()
+    assert dict(line.rsplit("/", 1)[1].split(":") for line in lines) == {
+        name: name for name in expected.accounts - {expected.break_glass}
+    }
+
+
+@control(43)
+def test_only_the_sealed_account_has_a_password_over_ssh(host: Connection, expected: Expected) -> None:
+    """Every other account is asked for a certificate first (TCVN 14423:2026, 5.6.2.3)."""
+    names = sorted(expected.accounts | {"root"})
+    words = " ".join(f"user={name},host=localhost,addr=127.0.0.1" for name in names)
+    told = host.check_output(f"for one in {words}; do sshd -T -C $one | grep ^authenticationmethods; done")
+    methods = dict(zip(names, (line.split()[1] for line in told.splitlines()), strict=True))
+    assert {name for name, method in methods.items() if not method.startswith("publickey")} == {expected.break_glass}
 
 
 def test_the_declared_authority_vouches_for_administrators(
@@ -89,9 +113,15 @@ def test_the_declared_authority_vouches_for_administrators(
     assert keys == {expected.trust.ssh_user_ca}
 
 
-def test_only_declared_administrators_may_enter(sshd: SshdConfig, expected: Expected) -> None:
-    """Who is not in the model has no business on the host."""
-    assert set(sshd["allowusers"].split()) == expected.administrators
+@control(18)
+def test_only_declared_accounts_may_enter_each_from_its_place(sshd: SshdConfig, expected: Expected) -> None:
+    """Automation from its station, people from a bastion, the sealed account from where administrators are."""
+    facts = expected.facts
+    places = dict.fromkeys(expected.administrators, facts["administrator_prefixes"])
+    places[expected.automation] = facts["automation_prefixes"]
+    places[expected.break_glass] = [*facts["management_prefixes_ipv4"], *facts["management_prefixes_ipv6"]]
+    seen = {word for line in sshd["allowusers"].splitlines() for word in line.split()}
+    assert seen == {f"{name}@{prefix}" for name, prefixes in places.items() for prefix in prefixes}
 
 
 @control(33)

@@ -84,7 +84,9 @@ def _province() -> dict[str, Any]:
         },
         "utilisation_limit": 90,
         "utilisation_source": "A",
-        "commune_zones": [{"id": "users", **zone}, {"id": "management", **zone}],
+        "commune_zones": [{"id": "users", "vlan": 2, **zone}, {"id": "management", "vlan": 3, **zone}],
+        "zone_port": {"device": "lan", "source": "A"},
+        "traffic": {"thin_mbps": 10, "source": "A", "classes": [_traffic_class()]},
         "site_zones": [{"id": zone, "name": _names(zone)} for zone in ("internal", "servers", "management")],
         "management_zone": "management",
         "roles": {
@@ -122,9 +124,14 @@ def _province() -> dict[str, Any]:
             "site_zone_ipv4": 24,
             "role_stride": 16,
         },
+        "clock": {"maximum_offset_ms": 100, "maximum_silence_minutes": 20, "source": "A"},
         "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
         "unreachable_budget": 10,
     }
+
+
+def _traffic_class() -> dict[str, Any]:
+    return {"id": "all", "name": _names("All"), "dscp": "cs0", "share": 100, "thin_share": 100, "queue_ms": 100}
 
 
 def _tier() -> dict[str, Any]:

@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from province.fleet.load import load_fleet
 from province.manifest.capability import CHECKOUT
 from province.manifest.inventory import inventory
 from tests.unit.conftest import Edit
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def ansible_inventory(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -43,7 +46,7 @@ def test_two_checkouts_never_share_a_connection(data: Path) -> None:
     folders = {
         variables["ansible_control_path_dir"]
         for fleet in (load_fleet("lab"), load_fleet("lab", data))
-        for variables in inventory(fleet)["hosts"].values()
+        for variables in inventory(fleet, NOW)["hosts"].values()
     }
     assert len(folders) == 2
 

@@ -175,3 +175,24 @@ def test_every_node_has_a_manifest_of_its_own(data: Path) -> None:
     builder = Builder(fleet, stand_in(fleet))
     digests = {builder.build(node).digest for node in fleet.nodes}
     assert len(digests) == 2 * fleet.province.unit_count
+
+
+def test_a_key_asks_a_certificate_for_the_host_and_the_names_that_are_not_empty(workshop: Workshop, edge: Host) -> None:
+    names = '["dns.{{ host_fqdn }}", "{{ management_ipv4 }}", "{{ host_duties | join }}"]'
+    workshop.role("common_one", f"guarded: true\nkeys: {{/etc/a.key: {{kind: x509-ec, names: {names}}}}}")
+    key = workshop.build(edge).keys["/etc/a.key"]
+    assert (key.subject, key.names[0], len(key.names)) == (edge.fqdn, f"dns.{edge.fqdn}", 2)
+    assert key.public("/etc/a.key") == "/etc/a.key.csr"
+    (part,) = workshop.build(edge).parts
+    assert (part.guarded, part.keys) == (True, ("/etc/a.key",))
+
+
+def test_a_key_and_a_file_in_one_place_contradict_each_other(workshop: Workshop, edge: Host) -> None:
+    workshop.role("common_one", file("common_one", "a", "/etc/wg.key.pub"), a="{{ header }}\n")
+    workshop.role("common_two", "keys: {/etc/wg.key: {kind: wireguard}}")
+    assert "keys./etc/wg.key: one too claims /etc/wg.key.pub" in workshop.refusal(edge)
+
+
+def test_only_certificates_have_names(workshop: Workshop, edge: Host) -> None:
+    workshop.role("common_one", "keys: {/etc/wg.key: {kind: wireguard, names: [a.test]}}")
+    assert "only a key of kind x509-ec has names" in workshop.refusal(edge)

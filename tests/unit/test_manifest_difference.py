@@ -10,9 +10,11 @@ from province.manifest.manifest import ManagedFile, Manifest, Sysctl
 FILE = ManagedFile("one\ntwo\n", "root", "root", "0644", None, False, "common/a/a.j2", "a")
 OLD = Manifest(
     host="h",
-    capabilities=("a",),
+    parts=(),
+    waiting={},
     packages=("chrony",),
     files={"/etc/a": FILE},
+    keys={},
     absent=(),
     users=(),
     groups=(),

@@ -23,7 +23,10 @@ from province.manifest.view import host_facts
 
 TEMPLATES = CHECKOUT / "templates"
 NODE_SIDE = CHECKOUT / "ansible" / "plugins" / "module_utils" / "province_node"
-BUILT = {"header", "item", "listens", "sends", "sysctls", "ssh_user_ca", "mirror_key"}
+BUILT = {
+    *("header", "item", "listens", "sends", "sysctls", "node_sends", "node_listens"),
+    *("ssh_user_ca", "mirror_key", "service_ca", "host_certificate", "dns_anchors"),
+}
 """Variables of templates that are worked out while a manifest is built, so that Ansible has none of that name."""
 
 CAPABILITIES = load_capabilities()
@@ -34,16 +37,33 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def with_parts(template: str) -> set[str]:
+    """A template and all that it includes or imports."""
+    tree = Environment(autoescape=False).parse((TEMPLATES / template).read_text(encoding="utf-8"))  # noqa: S701 - only parsed
+    parts = [part for part in meta.find_referenced_templates(tree) if part]
+    return {template}.union(*(with_parts(part) for part in parts))
+
+
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
-    conditional: list[Any] = [*one.files.values(), *one.units.values(), *one.listens, *one.sends]
-    repeated: list[Any] = [*one.files.values(), *one.users.values()]
+    doors: list[Any] = [*one.listens, *one.sends]
+    things: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *doors]
+    conditional = [*one.packages, *things]
+    repeated = [*things, *one.users.values()]
     values = (value for user in one.users.values() for value in (user.uid, user.comment, user.home) if value)
     return [
-        *((TEMPLATES / spec.template).read_text(encoding="utf-8") for spec in one.files.values()),
+        *(
+            (TEMPLATES / part).read_text(encoding="utf-8")
+            for spec in one.files.values()
+            for part in with_parts(spec.template)
+        ),
         *one.files,
+        *one.keys,
+        *one.units,
         *one.users,
+        *(str(door.port) for door in doors),
         *one.sysctls.values(),
+        *(name for key in one.keys.values() for name in key.names),
         *values,
         *(f"{{{{ {name} }}}}" for name in (spec.each for spec in repeated if spec.each)),
         *(f"{{{{ {spec.when} }}}}" for spec in conditional if spec.when),
@@ -51,7 +71,7 @@ def sources(one: Capability) -> list[str]:
 
 
 def test_every_template_of_a_host_is_used() -> None:
-    used = {spec.template for one in CAPABILITIES for spec in one.files.values()}
+    used = set().union(*(with_parts(spec.template) for one in CAPABILITIES for spec in one.files.values()))
     there = {
         path.relative_to(TEMPLATES).as_posix()
         for scope in ("common", "edge", "datacentre")
@@ -68,7 +88,7 @@ def test_a_role_says_exactly_what_it_reads(one: Capability, fleet: Fleet) -> Non
     options = load(ROLES / one.role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     assert read - set(facts) <= BUILT
     assert set(options) == read & set(facts)
-    kinds = {str: "str", bool: "bool", int: "int", list: "list", dict: "dict"}
+    kinds = {str: "str", bool: "bool", int: "int", float: "float", list: "list", dict: "dict"}
     assert {name: option["type"] for name, option in options.items()} == {
         name: kinds[type(facts[name])] for name in options
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
@@ -17,6 +18,8 @@ from province.manifest.inventory import inventory
 from province.manifest.peers import Peers
 from province.manifest.trust import stand_in
 from province.manifest.view import host_facts, host_view
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def routes(fleet: Fleet, host: Host) -> dict[str, str]:
@@ -114,7 +117,7 @@ def test_administrators_come_from_all_management_zones_and_from_nowhere_else(fle
 
 @pytest.mark.proves(23)
 def test_the_inventory_groups_hosts_by_what_they_are(fleet: Fleet) -> None:
-    found = inventory(fleet)
+    found = inventory(fleet, NOW)
     groups = found["groups"]
     assert len(groups["edge"]) == len(Body) * fleet.province.unit_count
     assert set(groups["body_party"]) | set(groups["body_people"]) == set(groups["edge"])
@@ -124,7 +127,7 @@ def test_the_inventory_groups_hosts_by_what_they_are(fleet: Fleet) -> None:
 
 
 def test_the_inventory_reaches_hosts_by_their_management_address(fleet: Fleet) -> None:
-    variables = inventory(fleet)["hosts"]
+    variables = inventory(fleet, NOW)["hosts"]
     for host in fleet.hosts.values():
         assert variables[host.name]["ansible_host"] == str(host.management.ipv4.ip)
         assert "production/ssh_config" in variables[host.name]["ansible_ssh_common_args"]

@@ -10,12 +10,21 @@ from typing import Any
 
 import pytest
 
-from tests.unit.node_in_folder import HostInFolder, a_file, a_manifest, a_unit, a_user, node_module
-
-record: Any = import_module("province_node.record")
-transaction: Any = import_module("province_node.transaction")
-
-NOTE = {"digest": "d1", "controller": "tests", "reason": "why not"}
+from tests.unit.node_in_folder import (
+    HostInFolder,
+    a_file,
+    a_manifest,
+    a_part,
+    a_unit,
+    a_user,
+    applied,
+    look,
+    node_module,
+    order,
+    run,
+    transaction,
+    wanted,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -23,8 +32,8 @@ def host(tmp_path: Path) -> HostInFolder:
     return HostInFolder(tmp_path)
 
 
-def converge(host: HostInFolder, note: dict[str, str] = NOTE, **parts: Any) -> list[str]:
-    return list(transaction.converge(host, a_manifest(**parts), note).what)
+def converge(host: HostInFolder, **parts: Any) -> list[str]:
+    return list(run(host, a_part(**parts)).changes)
 
 
 def trouble(host: HostInFolder, **parts: Any) -> str:
@@ -45,7 +54,7 @@ def test_the_first_run_makes_everything_and_the_second_nothing(host: HostInFolde
     assert host.read("/etc/a/b.conf") == "content\n"
     assert host.path("/etc/a/b.conf").stat().st_mode & 0o777 == 0o600
     assert host.read("/proc/sys/net/ipv4/ip_forward") == "1"
-    assert json.loads(host.read(record.APPLIED)).items() >= NOTE.items()
+    assert applied(host).items() >= {"controller": "tests", "reason": "why not"}.items()
     before, calls = host.tree(), len(host.calls)
     assert converge(host, **parts) == []
     assert host.tree() == before
@@ -54,9 +63,9 @@ def test_the_first_run_makes_everything_and_the_second_nothing(host: HostInFolde
 
 def test_looking_changes_nothing(host: HostInFolder) -> None:
     before = host.tree()
-    plan = transaction.compare(
+    plan = look(
         host,
-        a_manifest(
+        a_part(
             packages=["chrony"],
             files={"/etc/a": a_file("x\n")},
             users=[a_user("ops")],
@@ -174,20 +183,17 @@ def test_what_was_loaded_and_then_changed_by_hand_is_loaded_again(host: HostInFo
     assert converge(host, units=units) == ["reload-or-restart nft.service"]
 
 
-def test_a_run_cut_short_before_the_restart_is_finished_by_the_next(host: HostInFolder) -> None:
-    parts: dict[str, Any] = {
-        "files": {"/etc/a": a_file("1")},
-        "units": {"a.service": a_unit(restart_on=["/etc/a"])},
-    }
-    converge(host, **parts)
-    parts["files"] = {"/etc/a": a_file("2")}
+def test_a_unit_that_does_not_start_again_takes_its_file_back(host: HostInFolder) -> None:
+    units = {"a.service": a_unit(restart_on=["/etc/a"])}
+    converge(host, files={"/etc/a": a_file("1")}, units=units)
     host.fails = "restart a.service"
-    assert "restart a.service failed" in trouble(host, **parts)
-    assert host.read("/etc/a") == "2"
+    message = trouble(host, files={"/etc/a": a_file("2")}, units=units)
+    assert "restart a.service failed" in message
+    assert "everything was put back" in message
+    assert host.read("/etc/a") == "1"
     host.fails = ""
-    host.calls.clear()
-    assert converge(host, **parts) == ["restart a.service"]
-    assert converge(host, **parts) == []
+    assert converge(host, files={"/etc/a": a_file("2")}, units=units) == ["change /etc/a", "restart a.service"]
+    assert converge(host, files={"/etc/a": a_file("2")}, units=units) == []
 
 
 def test_a_failed_health_command_is_asked_again_by_the_next_run(
@@ -199,7 +205,7 @@ def test_a_failed_health_command_is_asked_again_by_the_next_run(
     assert "health" in trouble(host, **parts)
     host.write("/etc/healthy", "")
     converge(host, **parts)
-    assert json.loads(host.read(record.APPLIED))["digest"] == "d1"
+    assert applied(host)
 
 
 def test_the_source_is_in_place_before_packages_and_packages_before_other_files(host: HostInFolder) -> None:
@@ -274,21 +280,24 @@ def test_a_setting_that_the_kernel_does_not_have_is_named(host: HostInFolder) ->
     assert "net.bridge.x" in trouble(host, sysctls={"net.bridge.x": {"value": "1", "live": True}})
 
 
-def test_a_part_of_a_manifest_does_not_claim_to_be_the_whole(host: HostInFolder) -> None:
-    converge(host, files={"/etc/a": a_file("1")})
-    converge(host, {**NOTE, "digest": ""}, files={"/etc/a": a_file("2")})
-    assert json.loads(host.read(record.APPLIED))["digest"] == "d1"
+def test_a_part_takes_its_place_in_the_whole(host: HostInFolder) -> None:
+    one, two = a_part("one", files={"/etc/a": a_file("1")}), a_part("two", files={"/etc/b": a_file("1")})
+    run(host, one, two)
+    other = a_part("one", files={"/etc/a": a_file("2")})
+    assert list(run(host, other, only="one").changes) == ["change /etc/a"]
+    assert applied(host)["digest"] == wanted.digest(a_manifest(other, two))
+    assert list(run(host, other, two).changes) == []
 
 
-def test_a_second_transaction_at_the_same_time_is_refused(host: HostInFolder) -> None:
-    with host.alone(), pytest.raises(node_module.Trouble, match="another transaction"), host.alone():
+def test_a_second_transaction_at_the_same_time_is_refused_and_told_who_was_first(host: HostInFolder) -> None:
+    with host.alone("anna@desk"), pytest.raises(node_module.Trouble, match="anna@desk, since 20"), host.alone("bao"):
         pass
 
 
 def test_the_difference_shows_texts_and_attributes_but_no_secret(host: HostInFolder) -> None:
     host.write("/etc/key", "old password\n")
     files = {"/etc/a": a_file("new\n"), "/etc/key": a_file("new password\n", "0600", secret=True)}
-    shown = transaction.compare(host, a_manifest(files=files, packages=["chrony"])).diff()
+    shown = look(host, a_part(files=files, packages=["chrony"])).diff()
     assert shown[0]["after"].endswith("new\n")
     assert "0600" in shown[1]["after"]
     assert shown[2] == {"prepared": "install chrony\n"}
@@ -296,4 +305,5 @@ def test_the_difference_shows_texts_and_attributes_but_no_secret(host: HostInFol
 
 
 def test_a_manifest_of_another_form_is_refused(host: HostInFolder) -> None:
-    assert "form 99" in trouble(host, schema=99)
+    with pytest.raises(node_module.Trouble, match="form 99"):
+        transaction.converge(host, order(a_manifest(schema=99)))

@@ -29,9 +29,15 @@ def second(tmp_path: Path) -> Fleet:
             "routing_domains": "rules",
             "fair_queue": False,
             "kernel_audit": False,
+            "apparmor": False,
+            "boots_itself": False,
+            "integrity_scan": "monthly",
         },
         "packages_from": "router",
-        "administrators": [{"name": "ops", "comment": "Operator", "uid": 2000}],
+        "certificates_from": "controller",
+        "automation": {"name": "ops", "comment": "Automation", "uid": 2000},
+        "automation_from": "router",
+        "break_glass": {"name": "sealed", "comment": "Emergencies", "uid": 2900},
         "requires_verified": False,
     }
     folder = inventories / "lab"

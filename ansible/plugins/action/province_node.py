@@ -1,58 +1,88 @@
-"""Builds a host's manifest on the controller and sends it to the host in one round trip."""
+"""Brings a host to its declared state: one round trip when nothing differs, confirmed over a new connection else."""
 
 from __future__ import annotations
 
-import base64
-import getpass
-import socket
-import zlib
 from functools import cache
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleActionSkip
+from ansible.errors import AnsibleActionFail, AnsibleActionSkip, AnsibleConnectionFailure
 
 from ansible.plugins.action import ActionBase
 from province.errors import ProvinceError
 from province.fleet.load import load_fleet
 from province.manifest.build import Builder
 from province.manifest.trust import load_trust
+from province.ops import node_talk
+from province.ops.node_wire import COMMAND, NodeTrouble
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """The controller's half of `province_node`."""
+    """The controller's half of `province_node`; the other half stays on the node, no module is copied there."""
 
     _supports_check_mode = True
     _supports_diff = True
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Build, send, and return what the host says; errors of the model name their file, without a traceback."""
+        """Build, apply, and return what the host says; errors of the model name their file, without a traceback."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
         _, arguments = self.validate_argument_spec(
-            {"capability": {"type": "str"}, "reason": {"type": "str", "default": ""}}
+            {
+                "capability": {"type": "str", "default": ""},
+                "reason": {"type": "str", "default": ""},
+                "confirm_seconds": {"type": "int", "default": 300},
+            }
         )
         name = variables["inventory_hostname"]
-        capability = arguments["capability"]
+        only = arguments["capability"]
         try:
             builder = _builder(str(variables["environment_id"]))
-            host = builder.fleet.hosts[name]
-            manifest = builder.build(host, only=capability)
+            manifest = builder.build(builder.fleet.hosts[name], only=only or None)
+            waits = [f"{what} waits for {' and '.join(needs)}" for what, needs in manifest.waiting.items()]
+            if not manifest.parts:
+                raise AnsibleActionSkip("; ".join(waits) or f"{name} has no capability {only}")
+            wish = node_talk.Wish(
+                digest=manifest.digest,
+                manifest=manifest.desired,
+                only=only,
+                reason=arguments["reason"] or str(variables.get("reason", "")),
+                confirm_seconds=arguments["confirm_seconds"],
+                check=bool(self._task.check_mode),
+            )
+            result = node_talk.apply(self, wish)
+        except NodeTrouble as trouble:
+            return {"failed": True, "msg": str(trouble)}
         except ProvinceError as error:
             raise AnsibleActionFail(str(error)) from None
-        if not manifest.capabilities:
-            raise AnsibleActionSkip(f"{name} has no capability {capability}")
-        note = {
-            "digest": "" if capability else manifest.digest,
-            "controller": f"{getpass.getuser()}@{socket.gethostname()}",
-            "reason": arguments["reason"] or str(variables.get("reason", "")),
-        }
-        packed = base64.b64encode(zlib.compress(manifest.canonical().encode(), 9)).decode()
-        result: dict[str, Any] = self._execute_module(
-            module_name="province_node", module_args={"manifest": packed, "note": note}, task_vars=variables
-        )
-        result.pop("invocation", None)
-        return result
+        except Unreachable as error:
+            raise AnsibleConnectionFailure(str(error)) from None
+        shown: dict[str, Any] = {"changed": bool(result.changes), "changes": result.changes}
+        shown["foreign"] = result.foreign
+        notes = [*result.notes, *([f"{name}: {'; '.join(waits)}: run the playbook enrol"] if waits else [])]
+        if notes:
+            shown["warnings"] = notes
+        if self._task.diff:
+            shown["diff"] = result.diff
+        return shown
+
+    def send(self, request: bytes) -> str:
+        """Run the node's command with a request on its standard input (see `node_wire.Contact`)."""
+        try:
+            done = self._low_level_execute_command(COMMAND, sudoable=True, in_data=request)
+        except AnsibleConnectionFailure as error:
+            raise Unreachable(str(error)) from None
+        if done["rc"] != 0:
+            raise NodeTrouble(f"the node's code ended with {done['rc']}:\n{done['stderr'] or done['stdout']}")
+        return str(done["stdout"])
+
+    def renew(self) -> None:
+        """Close the kept connection, so that the next one has to find its way anew."""
+        self._connection.reset()
+
+
+class Unreachable(ConnectionError):
+    """Ansible could not reach the host."""
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,4 +59,4 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
 
 
 def _found(folder: Path) -> dict[str, Any]:
-    return inventory(load_fleet(folder.name, folder.parent))
+    return inventory(load_fleet(folder.name, folder.parent), datetime.now(UTC))

@@ -7,6 +7,9 @@ from typing import Any
 
 from .node import Node
 
+SHUT = "1970-01-02"
+"""A day on which an account has long expired; the first of January means different things to different programs."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -14,13 +17,19 @@ class Change:
 
     what: str
     command: tuple[str, ...]
+    made: tuple[str, str] | None = None
+    """What of the ledger it makes: kind and name."""
 
 
 def compare(node: Node, users: list[dict[str, Any]], groups: list[dict[str, Any]]) -> list[Change]:
     """What has to change, groups first."""
     there = {name for name, *_ in _lines(node, "/etc/group")}
     changes = [
-        Change(f"group {group['name']}: create", ("groupadd", *_option("--gid", group["gid"]), group["name"]))
+        Change(
+            f"group {group['name']}: create",
+            ("groupadd", *_option("--gid", group["gid"]), group["name"]),
+            ("groups", group["name"]),
+        )
         for group in groups
         if group["name"] not in there
     ]
@@ -30,6 +39,7 @@ def compare(node: Node, users: list[dict[str, Any]], groups: list[dict[str, Any]
 def apply(node: Node, changes: list[Change]) -> None:
     """Make the changes."""
     for change in changes:
+        node.step(change.what)
         node.run(change.command)
 
 
@@ -37,7 +47,7 @@ def _compare(node: Node, user: dict[str, Any]) -> list[Change]:
     name = user["name"]
     found = next((fields for fields in _lines(node, "/etc/passwd") if fields[0] == name), None)
     if found is None:
-        return [Change(f"account {name}: create", _creation(user))]
+        return [Change(f"account {name}: create", _creation(user), ("users", name))]
     options = {
         "--comment": (user["comment"], found[4]),
         "--home": (user["home"], found[5]),
@@ -49,13 +59,59 @@ def _compare(node: Node, user: dict[str, Any]) -> list[Change]:
         if wanted is not None and wanted != seen
     ]
     changes += [
-        Change(f"account {name}: group {group}", ("usermod", "--append", "--groups", group, name))
+        Change(
+            f"account {name}: group {group}",
+            ("usermod", "--append", "--groups", group, name),
+            ("memberships", f"{name} {group}"),
+        )
         for group in user["groups"]
         if name not in _members(node, group)
     ]
     if user["locked"] and not _is_locked(node, name):
         changes.append(Change(f"account {name}: no password", ("usermod", "--lock", name)))
+    if _expires(node, name):
+        changes.append(Change(f"account {name}: open again", ("usermod", "--expiredate", "", name)))
     return changes
+
+
+def refusals(node: Node, users: list[dict[str, Any]], groups: list[dict[str, Any]]) -> list[str]:
+    """Accounts that cannot be made, because their number belongs to another name."""
+    uids = {fields[2]: fields[0] for fields in _lines(node, "/etc/passwd")}
+    gids = {fields[2]: fields[0] for fields in _lines(node, "/etc/group")}
+    there = set(uids.values())
+    taken = [
+        f"account {user['name']}: number {user['uid']} belongs to {uids[str(user['uid'])]}"
+        for user in users
+        if user["name"] not in there and str(user["uid"]) in uids
+    ]
+    return taken + [
+        f"group {group['name']}: number {group['gid']} belongs to {gids[str(group['gid'])]}"
+        for group in groups
+        if gids.get(str(group["gid"]), group["name"]) != group["name"]
+    ]
+
+
+def retired_user(node: Node, name: str) -> list[Change]:
+    """An account that nothing wants any more is shut for good; it is not deleted, because files carry its number."""
+    if name not in {fields[0] for fields in _lines(node, "/etc/passwd")} or _expires(node, name):
+        return []
+    return [Change(f"account {name}: shut", ("usermod", "--lock", "--expiredate", SHUT, name))]
+
+
+def retired_group(node: Node, name: str) -> list[Change]:
+    """A group that nothing wants any more goes, unless somebody is in it."""
+    found = next((fields for fields in _lines(node, "/etc/group") if fields[0] == name), None)
+    if found is None or found[3] or found[2] in {fields[3] for fields in _lines(node, "/etc/passwd")}:
+        return []
+    return [Change(f"group {name}: remove", ("groupdel", name))]
+
+
+def retired_membership(node: Node, name: str) -> list[Change]:
+    """A membership, written "account group", that nothing wants any more ends."""
+    user, group = name.split(" ")
+    if user not in _members(node, group):
+        return []
+    return [Change(f"account {user}: leave group {group}", ("gpasswd", "--delete", user, group))]
 
 
 def _creation(user: dict[str, Any]) -> tuple[str, ...]:
@@ -80,6 +136,12 @@ def _lines(node: Node, path: str) -> list[list[str]]:
 
 def _members(node: Node, group: str) -> list[str]:
     return next((fields[3].split(",") for fields in _lines(node, "/etc/group") if fields[0] == group), [])
+
+
+def _expires(node: Node, name: str) -> bool:
+    """Whether an account was shut by its date (shadow(5), field 8, days since 1970)."""
+    found = next((fields for fields in _lines(node, "/etc/shadow") if fields[0] == name), [])
+    return len(found) > 7 and found[7] not in ("", "-1")
 
 
 def _is_locked(node: Node, name: str) -> bool:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .node import Node, Trouble, sync_folder, write_durably
-
-STAGED = ".province-new"
+from . import undo
+from .node import Node, Trouble, staged, sync_folder, write_durably
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,14 @@ class Change:
     after_attributes: Attributes | None = None
     check: str | None = None
     secret: bool = False
+    original: dict[str, Any] | None = None
+    """What is put back because nothing wants our file any more."""
 
     @property
     def what(self) -> str:
         """The change in a few words."""
+        if self.original is not None and self.after is not None:
+            return f"restore {self.path}"
         if self.after is None:
             return f"remove {self.path}"
         return f"{'create' if self.before is None else 'change'} {self.path}"
@@ -56,10 +59,10 @@ class Change:
             "after": self._side(self.after, self.after_attributes),
         }
 
-    def _side(self, content: bytes | None, attributes: Attributes | None) -> str:
-        if content is None:
+    def _side(self, text: bytes | None, attributes: Attributes | None) -> str:
+        if text is None:
             return ""
-        shown = "(secret)\n" if self.secret else content.decode("utf-8", "replace")
+        shown = "(secret)\n" if self.secret else text.decode("utf-8", "replace")
         return f"# {attributes}\n{shown}" if self.before_attributes != self.after_attributes else shown
 
 
@@ -70,45 +73,54 @@ def compare(node: Node, wanted: dict[str, dict[str, Any]], absent: Iterable[str]
         for found in sorted(Path(node.root).glob(pattern.lstrip("/"))):
             path = f"/{found.relative_to(node.root)}"
             if path not in wanted:
-                changes.append(Change(path, _content(found), _attributes(found), None))
+                changes.append(Change(path, content(found), attributes(found), None))
     return changes
 
 
-def switch(node: Node, changes: Sequence[Change]) -> None:
-    """Make all changes, or none of them if one file does not pass its check or cannot be written."""
-    staged: dict[Path, Change] = {}
-    try:
-        for change in changes:
-            if change.after is not None:
-                staged[_staged(node, change)] = change
-                _stage(node, change)
-        refused = [text for place, change in staged.items() if (text := _refusal(node, change, place))]
-        if refused:
-            raise Trouble("nothing was switched, because a check failed:\n" + "\n".join(refused))
-    except BaseException:
-        for place in staged:
-            place.unlink(missing_ok=True)
-        raise
-    for place, change in staged.items():
-        place.rename(node.path(change.path))
+def stage(node: Node, changes: Sequence[Change]) -> None:
+    """Write every new file beside its place and let its program check it; Trouble if one is refused.
+
+    What is staged stays there: the way back removes it.
+    """
     for change in changes:
-        if change.after is None:
-            node.path(change.path).unlink()
+        if change.after is not None and change.original is None:
+            node.step(f"stage {change.path}")
+            _stage(node, change)
+    refused = [text for change in changes if (text := _refusal(node, change))]
+    if refused:
+        raise Trouble("nothing was switched, because a check failed:\n" + "\n".join(refused))
+
+
+def switch(node: Node, changes: Sequence[Change]) -> None:
+    """Make all changes that were staged; nothing can refuse them any more."""
+    for change in changes:
+        node.step(f"switch {change.path}")
+        place = node.path(change.path)
+        if change.original is not None:
+            undo.put_back(node, change.path, change.original)
+            for folder in change.original.get("folders", ()):
+                undo.remove_if_empty(node.path(folder))
+        elif change.after is None:
+            place.unlink(missing_ok=True)
+        else:
+            staged(place).replace(place)
     for folder in sorted({node.path(change.path).parent for change in changes}):
-        sync_folder(folder)
+        if folder.is_dir():
+            sync_folder(folder)
 
 
 def _compare(node: Node, path: str, file: dict[str, Any]) -> Change | None:
     place = node.path(path)
     after = Attributes(file["owner"], file["group"], file["mode"])
-    content = file["content"].encode()
-    before = _content(place)
-    if before == content and _attributes(place) == after:
+    wanted = file["content"].encode()
+    before = content(place)
+    if before == wanted and attributes(place) == after:
         return None
-    return Change(path, before, _attributes(place), content, after, file["check"], file["secret"])
+    return Change(path, before, attributes(place), wanted, after, file["check"], file["secret"])
 
 
-def _content(place: Path) -> bytes | None:
+def content(place: Path) -> bytes | None:
+    """What a file holds, links followed; None if there is none."""
     try:
         return place.read_bytes()
     except FileNotFoundError:
@@ -117,7 +129,8 @@ def _content(place: Path) -> bytes | None:
         raise Trouble(f"{place} is a folder where a file has to be; move it away") from None
 
 
-def _attributes(place: Path) -> Attributes | None:
+def attributes(place: Path) -> Attributes | None:
+    """Owner, group and mode of what is at a place, without following a link; None if nothing is."""
     try:
         found = place.lstat()
     except FileNotFoundError:
@@ -139,29 +152,32 @@ def _group(gid: int) -> str:
         return str(gid)
 
 
-def _staged(node: Node, change: Change) -> Path:
-    """Where a file waits: in the folder of its target, under a name that no program reads."""
-    target = node.path(change.path)
-    return target.with_name(f".{target.name}{STAGED}")
+def numbers(path: str, wanted: Attributes) -> tuple[int, int]:
+    """The numbers of a file's owner and group; Trouble if the host has no such account."""
+    try:
+        return pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid
+    except KeyError:
+        raise Trouble(f"{path} shall belong to {wanted.owner}:{wanted.group}; the host has no such account") from None
 
 
 def _stage(node: Node, change: Change) -> None:
     assert change.after is not None  # noqa: S101
     assert change.after_attributes is not None  # noqa: S101
-    place = _staged(node, change)
+    place = staged(node.path(change.path))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        owner = pwd.getpwnam(change.after_attributes.owner).pw_uid
-        group = grp.getgrnam(change.after_attributes.group).gr_gid
+        owner, group = numbers(change.path, change.after_attributes)
         write_durably(place, change.after, int(change.after_attributes.mode, 8), owner, group)
-    except (OSError, KeyError) as error:
-        raise Trouble(f"{change.path} could not be staged, nothing was switched: {error}") from None
+    except OSError as error:
+        raise Trouble(f"{change.path} could not be staged: {error.strerror}") from None
 
 
-def _refusal(node: Node, change: Change, place: Path) -> str:
+def _refusal(node: Node, change: Change) -> str:
     """What the file's own program has against it; empty if nothing."""
-    if change.check is None:
+    if change.check is None or change.after is None:
         return ""
+    place = staged(node.path(change.path))
     command = [word.replace("%s", str(place)) for word in shlex.split(change.check)]
     done = node.try_run(command)
-    return f"{change.path}: `{change.check}` said\n{done.head}" if done.code else ""
+    said = "(secret)" if change.secret else done.head
+    return f"{change.path}: `{change.check}` said\n{said}" if done.code else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,25 @@ def apply(node: Node, sysctls: dict[str, dict[str, Any]]) -> list[str]:
         places = _places(node, key)
         for place in places:
             if _value(place) != sysctl["value"]:
+                node.step(f"set {key}")
                 _set(place, key, sysctl["value"])
         if not places and "*" not in key:
             absent.append(key)
     return absent
+
+
+def places(node: Node, keys: Iterable[str]) -> list[str]:
+    """The paths of settings that the kernel has."""
+    return [f"/{place.relative_to(node.root)}" for key in keys for place in _places(node, key)]
+
+
+def restore(node: Node, values: dict[str, str]) -> None:
+    """Set what `places` found to what it was; a device that has gone took its settings along."""
+    for name, value in values.items():
+        place = node.path(name)
+        if place.exists() and _value(place) != " ".join(value.split()):
+            node.step(f"put back {name}")
+            _set(place, name, value)
 
 
 def _places(node: Node, key: str) -> list[Path]:

@@ -1,32 +1,67 @@
-"""Packages: what is missing is installed, from the declared source and from nowhere else."""
+"""Packages: what is missing is installed, from the declared source and from nowhere else; what we brought can go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import fcntl
+import os
+import struct
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
-from .node import Node, Trouble
+from .node import Done, Node, Trouble
 
 STATUS = "/var/lib/dpkg/status"
+UPDATES = "/var/lib/dpkg/updates"
+LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
 SOURCES = "/etc/apt/sources.list.d/"
 INSTALLED = "install ok installed"
+WHOLE = ("installed", "config-files", "not-installed")
 KEEP_OURS = ("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
+PATIENCE = 60.0
+"""Seconds that another program may hold the package database before we give up."""
+
+
+def versions(node: Node) -> dict[str, str]:
+    """The installed packages and their versions."""
+    return {name: version for name, status, version in _status(node) if status == INSTALLED}
 
 
 def missing(node: Node, wanted: Iterable[str]) -> list[str]:
     """The wanted packages that are not installed."""
-    there = set()
-    name = ""
-    for line in node.read(STATUS).splitlines():
-        if line.startswith("Package: "):
-            name = line[len("Package: ") :]
-        elif line.startswith("Status: ") and line.endswith(INSTALLED):
-            there.add(name)
+    there = versions(node)
     return [one for one in wanted if one not in there]
+
+
+def interrupted(node: Node) -> bool:
+    """Whether an installation was cut short: dpkg has not taken over a record, or a package is half there."""
+    folder = node.path(UPDATES)
+    if folder.is_dir() and any(entry.name.isdigit() for entry in folder.iterdir()):
+        return True
+    return any(status.split()[-1] not in WHOLE for _, status, _ in _status(node))
+
+
+def is_conffile(node: Node, path: str) -> bool:
+    """Whether a path is a settings file that a package brought (deb-conffiles(5))."""
+    return f"\n {path} " in node.read(STATUS)
 
 
 def is_source(path: str) -> bool:
     """Whether a managed file has to be in place before packages can be installed."""
     return path.startswith("/etc/apt/")
+
+
+def repair(node: Node) -> None:
+    """Finish an installation that was cut short, with our answers to its questions and nobody else at work."""
+    wait_for_locks(node)
+    node.step("dpkg --configure -a")
+    done = node.try_run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"], **QUIET)
+    if done.code:
+        node.step("apt-get --fix-broken")
+        done = node.try_run(["apt-get", "-q", "--fix-broken", "--yes", *KEEP_OURS, "install"], **QUIET)
+    if done.code:
+        raise Trouble(f"an interrupted installation cannot be finished:\n{done.tail}")
 
 
 def install(node: Node, names: Sequence[str], managed: Iterable[str]) -> None:
@@ -38,11 +73,91 @@ def install(node: Node, names: Sequence[str], managed: Iterable[str]) -> None:
         for option in ("-o", f"Dir::Etc::SourceList={source}", "-o", "Dir::Etc::SourceParts=/dev/null")
     ]
     where = f"the source that {declared[0]} declares" if declared else "the host's package sources"
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    update = node.try_run(["apt-get", "-q", *only, "-o", "APT::Update::Error-Mode=any", "update"], **quiet)
+    wait_for_locks(node)
+    node.step("apt-get update")
+    update = node.try_run(["apt-get", "-q", *only, "-o", "APT::Update::Error-Mode=any", "update"], **QUIET)
     if update.code:
         raise Trouble(f"{where} does not answer, or not with a signature we trust:\n{update.tail}")
+    node.step(f"install {' '.join(names)}")
     options = ["--no-install-recommends", "--yes", *KEEP_OURS]
-    done = node.try_run(["apt-get", "-q", *only, "install", *options, *names], **quiet)
+    done = node.try_run(["apt-get", "-q", *only, "install", *options, *names], **QUIET)
     if done.code:
         raise Trouble(f"{' '.join(names)} could not be installed from {where}:\n{done.tail}")
+
+
+def removable(node: Node, name: str, ours: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """The packages that removing this one would remove; empty if one of them is wanted or was not brought by us."""
+    for more in (["--auto-remove"], []):
+        done = node.try_run(["apt-get", "-q", "--simulate", *more, "remove", name], **QUIET)
+        if done.code:
+            raise Trouble(f"apt-get cannot say what removing {name} would take along:\n{done.tail}")
+        gone = [line.split()[1] for line in done.output.splitlines() if line.startswith("Remv ")]
+        if gone and set(gone) <= set(ours) - set(wanted):
+            return gone
+    return []
+
+
+def remove(node: Node, names: Sequence[str]) -> None:
+    """Remove packages; their data and settings stay (`remove`, not `purge`)."""
+    wait_for_locks(node)
+    node.step(f"remove {' '.join(names)}")
+    done = node.try_run(["apt-get", "-q", "--yes", *KEEP_OURS, "remove", *names], **QUIET)
+    if done.code:
+        raise Trouble(f"{' '.join(names)} could not be removed:\n{done.tail}")
+
+
+def wait_for_locks(node: Node) -> None:
+    """Wait until nobody else works on packages; Trouble names who does."""
+    deadline = time.monotonic() + PATIENCE
+    while (holder := _holder(node)) is not None:
+        if time.monotonic() > deadline:
+            raise Trouble(f"{holder} works on packages for more than {PATIENCE:.0f} s; wait until it has ended")
+        time.sleep(0.5)
+
+
+def _holder(node: Node) -> str | None:
+    for name in LOCKS:
+        place = node.path(name)
+        if place.exists() and (pid := _locked_by(place)):
+            command = Done(0, node.read(f"/proc/{pid}/cmdline").replace("\0", " ")).head
+            return f"process {pid} ({command.strip() or 'unknown'}), which holds {name},"
+    return None
+
+
+def _locked_by(place: Path) -> int:
+    """The process that holds a POSIX lock on a file, 0 if none does (fcntl(2), F_GETLK)."""
+    form = "hhqqi4x"
+    with place.open("rb+") as file:
+        asked = struct.pack(form, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(form, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    return 0 if kind == fcntl.F_UNLCK else int(pid)
+
+
+def _status(node: Node) -> list[tuple[str, str, str]]:
+    """Name, state and version of every package that dpkg knows; read once as long as the file is the same."""
+    place = node.path(STATUS)
+    if not place.exists():
+        return []
+    seen = place.stat()
+    version = (str(place), seen.st_mtime_ns, seen.st_ino)
+    if version not in _read:
+        _read.clear()
+        _read[version] = list(_parse(node.read(STATUS)))
+    return _read[version]
+
+
+_read: dict[tuple[str, int, int], list[tuple[str, str, str]]] = {}
+
+
+def _parse(text: str) -> Iterator[tuple[str, str, str]]:
+    name = status = version = ""
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("Package: "):
+            name = line[len("Package: ") :]
+        elif line.startswith("Status: "):
+            status = line[len("Status: ") :]
+        elif line.startswith("Version: "):
+            version = line[len("Version: ") :]
+        elif not line and name and status:
+            yield name, status, version
+            name = status = version = ""

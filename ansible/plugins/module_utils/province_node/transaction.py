@@ -1,95 +1,329 @@
-"""A host's transaction: compare, and if anything differs, bring it to the wanted state in one fixed order."""
+"""A host's transaction: compare, and if anything differs, bring it to the wanted state as a whole or not at all."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
-from . import accounts, files, kernel, packages, record, units
+from . import (
+    accounts,
+    boot,
+    files,
+    generations,
+    guard,
+    journal,
+    kernel,
+    keys,
+    ledger,
+    packages,
+    recovery,
+    refusals,
+    retire,
+    store,
+    undo,
+    units,
+    wanted,
+)
+from .journal import Journal
 from .node import Node, Trouble
 
-SCHEMA = 1
+NO_PATTERNS: dict[str, list[str]] = {"restart_on": [], "reload_on": []}
 
 
 @dataclass(frozen=True)
+class Order:
+    """What a controller asks for: a whole manifest, or with `only` the part of one capability.
+
+    `time` is the controller's, in seconds since 1970.
+    """
+
+    sent: wanted.Manifest
+    controller: str
+    reason: str
+    time: float
+    only: str = ""
+    confirm_seconds: int = 300
+    connection: str = ""
+
+
+@dataclass
 class Plan:
     """What differs between the host and the wanted state."""
 
+    repair: bool
     packages: list[str]
     accounts: list[accounts.Change]
+    keys: list[keys.Change]
     files: list[files.Change]
     sysctls: dict[str, str]
     units: list[units.Action]
-    pending: list[str]
+    retired: retire.Retired
 
     @property
     def what(self) -> list[str]:
         """Every change in a few words, in the order in which it is made."""
         return [
+            *(["finish an interrupted installation"] if self.repair else []),
             *(f"install {name}" for name in self.packages),
             *(change.what for change in self.accounts),
-            *(change.what for change in self.files),
+            *(change.what for change in self.keys),
+            *(action.what for action in self.retired.units),
+            *(change.what for change in (*self.files, *self.retired.files)),
             *(f"set {key} = {value}" for key, value in self.sysctls.items()),
             *(action.what for action in self.units),
+            *self.retired.late,
         ]
 
     def diff(self) -> list[dict[str, str]]:
         """Every change as Ansible shows it."""
-        rest = [line for line in self.what if line not in {change.what for change in self.files}]
-        shown = [change.diff() for change in self.files]
+        switched = (*self.files, *self.retired.files)
+        rest = [line for line in self.what if line not in {change.what for change in switched}]
+        shown = [change.diff() for change in switched]
         return [*shown, *([{"prepared": "\n".join(rest) + "\n"}] if rest else [])]
 
 
-def compare(node: Node, manifest: dict[str, Any]) -> Plan:
+@dataclass
+class Target:
+    """The state that a run is about. `part` is what was sent, `whole` all that the host shall be with it."""
+
+    order: Order
+    manifest: wanted.Manifest
+    guarded_before: list[str] = field(default_factory=list)
+    part: wanted.Wanted = field(init=False)
+    whole: wanted.Wanted = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.part = wanted.read(self.order.sent)
+        self.whole = wanted.read(self.manifest)
+
+    @property
+    def scope(self) -> list[str]:
+        """The capabilities that a run is about, empty for all."""
+        return [self.order.only] if self.order.only else []
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `armed` is the generation that waits for its confirmation."""
+
+    changes: list[str]
+    diff: list[dict[str, str]]
+    kept: list[str]
+    recovered: str = ""
+    armed: int | None = None
+
+
+def aim(node: Node, order: Order) -> Target:
+    """What the host shall be once the order is carried out."""
+    held = generations.current(node)
+    before = wanted.read(held).guarded if held else []
+    return Target(order, wanted.merge(held, order.sent, order.only), before)
+
+
+def compare(node: Node, target: Target, book: ledger.Ledger) -> Plan:
     """Look at the host; nothing is changed."""
-    if manifest["schema"] != SCHEMA:
-        raise Trouble(f"this manifest has form {manifest['schema']}, the module knows {SCHEMA}: use one checkout")
-    changes = files.compare(node, manifest["files"], manifest["absent"])
-    pending = record.pending(node)
-    changed = [change.path for change in changes]
+    part = target.part
+    retired = retire.compare(node, target.whole, book, target.scope)
+    leaving = {change.path for change in retired.files}
+    changes = [change for change in files.compare(node, part.files, part.absent) if change.path not in leaving]
+    made = keys.compare(node, part.keys)
+    changed = [path for change in made for path in (change.path, change.key["public"])]
+    changed += [change.path for change in (*changes, *retired.files)]
     return Plan(
-        packages=packages.missing(node, manifest["packages"]),
-        accounts=accounts.compare(node, manifest["users"], manifest["groups"]),
+        repair=packages.interrupted(node),
+        packages=packages.missing(node, part.packages),
+        accounts=accounts.compare(node, part.users, part.groups),
+        keys=made,
         files=changes,
-        sysctls=kernel.compare(node, manifest["sysctls"]),
-        units=units.plan(node, manifest["units"], [*changed, *pending]),
-        pending=pending,
+        sysctls=kernel.compare(node, part.sysctls),
+        units=units.plan(node, part.units, changed),
+        retired=retired,
     )
 
 
-def converge(node: Node, manifest: dict[str, Any], note: dict[str, Any]) -> Plan:
-    """Bring the host to the wanted state and write `note` down; returns what was changed.
+def converge(node: Node, order: Order) -> Outcome:
+    """Bring the host to the wanted state; what fails on the way is put back, and Trouble says why.
 
-    Packages come first, because their programs check the files; then accounts, because they own files. A run
-    that ends early leaves behind which units still have to be restarted, and the next run does that.
-    `note` names the digest; an empty one stands for a part of a manifest, after which nothing is written down.
+    Packages come first, because their programs check the files; then accounts, because they own files. These and
+    new keys only add, so they stay when the rest goes back. What cannot come back is removed after the commit.
     """
-    plan = compare(node, manifest)
-    digest = note.get("digest", "")
-    if not plan.what and (not digest or digest == record.applied_digest(node)):
-        return plan
+    recovered = recovery.before_next(node, order.controller)
+    target = aim(node, order)
+    book = ledger.Ledger(node)
+    plan = compare(node, target, book)
+    digest = wanted.digest(target.manifest)
+    if not plan.what and digest == store.load(node, store.APPLIED).get("digest"):
+        return Outcome([], [], plan.retired.kept, recovered)
+    _refuse(node, target, plan)
+    boot.install(node)
+    here = _begin(node, target, plan, digest)
+    diff = plan.diff()
+    try:
+        here = _carry_out(node, target, plan, book, here)
+    except (Trouble, OSError) as error:
+        raise Trouble(recovery.put_back(node, journal.read(node) or here, _said(error))) from None
+    except Exception:
+        recovery.put_back(node, journal.read(node) or here, "the transaction's own code failed")
+        raise
+    if here.guarded:
+        return Outcome(plan.what, diff, plan.retired.kept, recovered, here.generation)
+    commit(node, here)
+    return Outcome(plan.what, diff, plan.retired.kept, recovered)
+
+
+def confirm(node: Node, generation: int, connection: str) -> None:
+    """A new connection has reached the host: the armed transaction becomes the good state, if it is healthy."""
+    here = journal.read(node)
+    if here is None or here.generation != generation or here.phase != journal.ARMED:
+        raise Trouble(f"generation {generation} does not wait for a confirmation{_last_outcome(node)}")
+    guard.refuse_same_connection(here, connection)
+    whole = wanted.read(generations.manifest(node, generation))
+    try:
+        units.settle(node, whole.units, whole.health)
+    except Trouble as trouble:
+        raise Trouble(recovery.put_back(node, here, _said(trouble))) from None
+    commit(node, here)
+
+
+def commit(node: Node, here: Journal) -> None:
+    """The point of no return, and then what only it allows."""
+    here = journal.write(node, here.at(journal.COMMITTED))
+    recovery.write_down(node, here)
+    book = ledger.Ledger(node)
+    whole = wanted.read(generations.manifest(node, here.generation))
+    found = retire.compare(node, whole, book, here.scope)
+    retire.apply_late(node, found, book)
+    for kind, name in found.gone:
+        book.drop(kind, name)
+    book.save()
+    journal.forget(node)
+
+
+def _begin(node: Node, target: Target, plan: Plan, digest: str) -> Journal:
+    order = target.order
+    begun = Journal(
+        generation=generations.begin(node, target.manifest),
+        phase=journal.PREPARING,
+        digest=digest,
+        since=journal.now(),
+        controller=order.controller,
+        reason=order.reason,
+        connection=order.connection,
+        confirm_seconds=order.confirm_seconds,
+        scope=target.scope,
+        changes=plan.what,
+    )
+    return journal.write(node, begun)
+
+
+def _carry_out(node: Node, target: Target, plan: Plan, book: ledger.Ledger, here: Journal) -> Journal:
+    part = target.part
+    back = undo.Undo(node, here)
+    leaving = {action.unit: NO_PATTERNS for action in plan.retired.units}
+    _own_early(target, plan, book, node)
+    sources = [change for change in plan.files if packages.is_source(change.path)] if plan.packages else []
+    live = [key for key, sysctl in part.sysctls.items() if sysctl["live"]]
+    back.save([change.path for change in sources], {**leaving, **part.units}, live)
+    _own_files(node, target, book, [change.path for change in sources])
+    if plan.repair:
+        packages.repair(node)
     if plan.packages:
-        _install(node, manifest, plan)
+        _install(node, target, plan, book, sources)
     accounts.apply(node, plan.accounts)
-    changes = files.compare(node, manifest["files"], manifest["absent"])
-    changed = sorted({*plan.pending, *(change.path for change in (*plan.files, *changes))})
-    if changed:
-        record.note_pending(node, changed)
+    made = keys.apply(node, plan.keys)
+    changes = [*files.compare(node, part.files, part.absent), *plan.retired.files]
+    changed = sorted({*made, *(change.path for change in (*sources, *changes))})
+    actions = units.plan(node, part.units, changed)
+    back.save([change.path for change in changes], {}, [])
+    _own_files(node, target, book, part.files)
+    files.stage(node, changes)
+    here = _arm(node, target, here, changed, [*actions, *plan.retired.units], book)
+    units.apply(node, plan.retired.units, [])
     files.switch(node, changes)
-    late = kernel.apply(node, manifest["sysctls"])
-    units.apply(node, units.plan(node, manifest["units"], changed), changed)
-    if late and (absent := kernel.apply(node, manifest["sysctls"])):
+    late = kernel.apply(node, part.sysctls)
+    units.apply(node, actions, changed)
+    if late and (absent := kernel.apply(node, part.sysctls)):
         raise Trouble(f"the kernel has no such setting: {', '.join(absent)}; is a module missing?")
-    units.settle(node, manifest["units"], manifest["health"])
-    record.finish(node)
-    if digest:
-        record.note_applied(node, {**note, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
-    return plan
+    units.settle(node, part.units, part.health)
+    if here.guarded:
+        here = journal.write(node, here.at(journal.ARMED))
+        guard.arm(node, here)
+    return here
 
 
-def _install(node: Node, manifest: dict[str, Any], plan: Plan) -> None:
+def _arm(
+    node: Node, target: Target, here: Journal, changed: list[str], actions: list[units.Action], book: ledger.Ledger
+) -> Journal:
+    """Start the timer if a capability that may cut the host off is about to change."""
+    named = [("files", path) for path in changed] + [("keys", path) for path in changed]
+    named += [("units", action.unit) for action in actions]
+    touched = {_capability(target, book, kind, name) for kind, name in named}
+    guarded = [*target.whole.guarded, *target.guarded_before]
+    here = replace(here, phase=journal.SWITCHING, guarded=sorted(touched & set(guarded)))
+    if here.guarded:
+        guard.arm(node, here, more=guard.SWITCH_SECONDS)
+    return journal.write(node, here)
+
+
+def _capability(target: Target, book: ledger.Ledger, kind: str, name: str) -> str:
+    owned = str(book.entries[kind].get(name, {}).get("capability", ""))
+    return target.whole.capability.get((kind, name), owned)
+
+
+def _install(node: Node, target: Target, plan: Plan, book: ledger.Ledger, sources: list[files.Change]) -> None:
     """Install what is missing; the declared source has to be in place before."""
-    sources = [change for change in plan.files if packages.is_source(change.path)]
+    files.stage(node, sources)
     files.switch(node, sources)
-    packages.install(node, plan.packages, manifest["files"])
+    before = set(packages.versions(node))
+    try:
+        packages.install(node, plan.packages, target.whole.files)
+    finally:
+        for name in sorted(set(packages.versions(node)) - before):
+            owner = target.whole.capability.get(
+                ("packages", name), target.whole.capability[("packages", plan.packages[0])]
+            )
+            book.put("packages", name, owner, asked=name in plan.packages)
+        book.save()
+
+
+def _own_early(target: Target, plan: Plan, book: ledger.Ledger, node: Node) -> None:
+    """Write down what is about to be ours, and how units are before we have them."""
+    of = target.part.capability
+    for name in plan.packages:
+        book.put("packages", name, of[("packages", name)], asked=True)
+    for change in plan.accounts:
+        if change.made:
+            book.put(*change.made, of[change.made])
+    for path, key in target.part.keys.items():
+        book.put("keys", path, of[("keys", path)], public=key["public"])
+    for name, seen in units.look(node, list(target.part.units)).items():
+        book.put("units", name, of[("units", name)], enabled=seen.enabled, active=units.is_active(seen))
+    book.save()
+
+
+def _own_files(node: Node, target: Target, book: ledger.Ledger, paths: Iterable[str]) -> None:
+    """These files are ours from now on; what somebody else has put there is kept the first time."""
+    for path in paths:
+        if path not in book.entries["files"] and path in target.part.files:
+            theirs = files.content(node.path(path)) != target.part.files[path]["content"].encode()
+            original = ledger.keep_original(node, path) if theirs else None
+            book.put("files", path, target.part.capability[("files", path)], original=original)
+        elif path in target.part.files:
+            book.put("files", path, target.part.capability[("files", path)])
+    book.save()
+
+
+def _refuse(node: Node, target: Target, plan: Plan) -> None:
+    sizes = {change.path: len(change.after or b"") for change in (*plan.files, *plan.retired.files)}
+    certificates = any(change.key["kind"] == "x509-ec" for change in plan.keys)
+    installs = [*plan.packages, *plan.retired.packages, *(["dpkg"] if plan.repair else [])]
+    refusals.check(node, target.part, sizes, installs, target.order.time, certificates)
+
+
+def _last_outcome(node: Node) -> str:
+    found = store.load(node, store.OUTCOME)
+    return f": it was put back at {found['time']}: {found['why']}" if found else ""
+
+
+def _said(error: Exception) -> str:
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)

@@ -42,21 +42,81 @@ class Action:
 def plan(node: Node, units: dict[str, dict[str, Any]], changed: Iterable[str]) -> list[Action]:
     """The calls that bring all units to their state, given the paths of the files that changed, in order."""
     paths = list(changed)
-    seen = _look(node, list(units))
+    seen = look(node, list(units))
     actions: list[Action] = []
     for name, unit in units.items():
         actions += _plan(node, name, unit, seen[name], paths)
     return actions
 
 
+def retire(node: Node, name: str, before: dict[str, Any]) -> list[Action]:
+    """The calls that make a unit what it was before we had it."""
+    seen = look(node, [name])[name]
+    actions = [Action("disable", name)] if seen.enabled and not before["enabled"] else []
+    return actions + ([Action("stop", name)] if is_active(seen) and not before["active"] else [])
+
+
 def apply(node: Node, actions: Iterable[Action], changed: Iterable[str]) -> None:
     """Make the calls; units whose files changed are read anew first."""
     if any(path.startswith(UNIT_FOLDER) for path in changed):
+        node.step("daemon-reload")
         node.run(["systemctl", "daemon-reload"])
     for action in actions:
+        node.step(f"systemctl {action.what}")
         done = node.try_run(["systemctl", action.verb, action.unit])
         if done.code:
             raise Trouble(f"systemctl {action.what} failed:\n{done.tail}\n{_last_words(node, action.unit)}")
+
+
+def restore(node: Node, units: dict[str, dict[str, Any]], changed: list[str], wait: bool) -> None:
+    """Make units what they were, with the files that are back in their places; one that fails stops no other.
+
+    Without `wait` systemd is only told to: while it boots, it cannot finish what it has not begun.
+    """
+    if any(path.startswith(UNIT_FOLDER) for path in changed):
+        node.step("put back: daemon-reload")
+        node.run(["systemctl", "daemon-reload"])
+    seen = look(node, list(units))
+    failed = []
+    for name, before in units.items():
+        for verb in _way_back(before, seen[name], changed):
+            node.step(f"put back: {verb} {name}")
+            patience = () if wait or verb in ("enable", "disable") else ("--no-block",)
+            done = node.try_run(["systemctl", verb, *patience, name])
+            failed += [f"systemctl {verb} {name}: {done.head}"] if done.code else []
+    if failed:
+        raise Trouble("\n".join(failed))
+
+
+def _way_back(before: dict[str, Any], seen: Seen, changed: list[str]) -> list[str]:
+    verbs = []
+    if before["enabled"] != seen.enabled:
+        verbs.append("enable" if before["enabled"] else "disable")
+    if not before["active"]:
+        return verbs + (["stop"] if is_active(seen) else [])
+    if not is_active(seen) or _touched(before["restart_on"], changed):
+        return [*verbs, "restart"]
+    return [*verbs, "reload-or-restart"] if _touched(before["reload_on"], changed) else verbs
+
+
+def look(node: Node, names: list[str]) -> dict[str, Seen]:
+    """How systemd has units, in this order; one that does not exist is inactive and disabled."""
+    if not names:
+        return {}
+    output = node.try_run(["systemctl", "show", f"--property={PROPERTIES}", "--", *names]).output
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in output.split("\n\n")]
+    found = [block for block in blocks if block]
+    if len(found) != len(names):
+        raise Trouble(f"systemctl show answered for {len(found)} of {len(names)} units:\n{output[:400]}")
+    return {
+        name: Seen(block.get("ActiveState", ""), block.get("UnitFileState", "") in ENABLED)
+        for name, block in zip(names, found)  # noqa: B905 - Python 3.9; the lengths were compared
+    }
+
+
+def is_active(seen: Seen) -> bool:
+    """Whether a unit runs or is about to."""
+    return seen.active in ("active", "reloading", "activating")
 
 
 def settle(node: Node, units: dict[str, dict[str, Any]], health: Iterable[str]) -> None:
@@ -73,7 +133,7 @@ def _plan(node: Node, name: str, unit: dict[str, Any], seen: Seen, changed: list
     actions = []
     if unit["enabled"] != seen.enabled:
         actions.append(Action("enable" if unit["enabled"] else "disable", name))
-    active = seen.active in ("active", "reloading", "activating")
+    active = is_active(seen)
     verb = _verb(unit, active, changed)
     if active and not verb and unit["probe"] and node.try_run(shlex.split(unit["probe"])).code:
         verb = "reload-or-restart"
@@ -96,20 +156,6 @@ def _touched(patterns: Iterable[str], changed: list[str]) -> bool:
     return any(fnmatch(path, pattern) for pattern in patterns for path in changed)
 
 
-def _look(node: Node, names: list[str]) -> dict[str, Seen]:
-    if not names:
-        return {}
-    output = node.try_run(["systemctl", "show", f"--property={PROPERTIES}", "--", *names]).output
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in output.split("\n\n")]
-    found = [block for block in blocks if block]
-    if len(found) != len(names):
-        raise Trouble(f"systemctl show answered for {len(found)} of {len(names)} units:\n{output[:400]}")
-    return {
-        name: Seen(block.get("ActiveState", ""), block.get("UnitFileState", "") in ENABLED)
-        for name, block in zip(names, found)  # noqa: B905 - Python 3.9; the lengths were compared
-    }
-
-
 def _wait(problem: Any, deadline: float) -> None:
     while (text := problem()) is not None:
         if time.monotonic() > deadline:
@@ -118,7 +164,7 @@ def _wait(problem: Any, deadline: float) -> None:
 
 
 def _inactive(node: Node, name: str) -> str | None:
-    state = _look(node, [name])[name].active
+    state = look(node, [name])[name].active
     return None if state == "active" else f"{name} is {state} instead of running:\n{_last_words(node, name)}"
 
 
