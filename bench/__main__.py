@@ -1,4 +1,4 @@
-"""`python -m bench`: run every benchmark and write `bench/results/<name>.json`."""
+"""`python -m bench [NAME [OPTION…]]`: run one benchmark, or all that need no lab; write `bench/results/<name>.json`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import model, paths
+from bench.apply import command
+from province.errors import ProvinceError
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {"model": model.measure, "paths": paths.measure}
+BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
+    "model": lambda _: model.measure(),
+    "apply": command.measure,
+    "paths": lambda _: paths.measure(),
+}
+WITHOUT_LAB = ("model",)
 
 
 def machine() -> dict[str, object]:
@@ -26,13 +33,16 @@ def machine() -> dict[str, object]:
 
 
 def main() -> None:
-    """Run the benchmarks that the arguments name, or all."""
+    """Run the benchmark that the first argument names with the options after it, or all that need no lab."""
     RESULTS.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or BENCHMARKS:
-        result = {"benchmark": name, "machine": machine(), "figures": BENCHMARKS[name]()}
+    for name in sys.argv[1:2] or WITHOUT_LAB:
+        result = {"benchmark": name, "machine": machine(), "figures": BENCHMARKS[name](sys.argv[2:])}
         path = RESULTS / f"{name}.json"
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         print(json.dumps(result, indent=2))
 
 
-main()
+try:
+    main()
+except ProvinceError as error:
+    sys.exit(f"{error}")
