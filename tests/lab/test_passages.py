@@ -11,13 +11,13 @@ import pytest
 
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
+from province.lab.probe import computer_in, socket_at
 from province.lab.state import Place
 from province.manifest.passages import Passage, entrances, passages
 from province.manifest.peers import Peers
 
 from .conftest import CHECKOUT
 from .eye import Eye, Probe, add_address, devices, sending, underlay_devices
-from .probe import computer_in, socket_at
 
 pytestmark = pytest.mark.lab
 

@@ -14,12 +14,12 @@ import pytest
 from province.fleet.load import load_fleet
 from province.lab import network
 from province.lab.commands import run
+from province.lab.probe import computer_in, socket_at
 from province.lab.state import Place
 from province.manifest.passages import entrances
 
 from .conftest import CHECKOUT
 from .eye import stand_in
-from .probe import computer_in, socket_at
 from .streams import Measured, bulk, serve, video
 
 pytestmark = [pytest.mark.lab, pytest.mark.proves(21, 23)]
