@@ -30,6 +30,7 @@ from province.pki.certificate import fault, read
 from province.pki.subject import subject
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+HOST = "rach-gia-services-1"
 REQUEST_PLACE = "/etc/ssl/province/host.key.csr"
 
 
@@ -81,12 +82,12 @@ def test_a_certificate_has_the_names_of_the_model_and_not_those_of_the_request(l
 
 
 def test_enrolled_hosts_are_not_due_and_the_others_say_why(lab: Fleet) -> None:
-    name = next(iter(lab.hosts))
+    name = HOST
     assert set(open_points(lab, register_of(lab), NOW)) == set(lab.hosts)
     enrol(lab, name)
     points = open_points(lab, register_of(lab), NOW)
     assert set(points) == set(lab.hosts) - {name}
-    assert set(points.values()) == {("has no certificate",)}
+    assert all("has no certificate" in why for why in points.values())
     assert inventory(lab, NOW)["groups"][ENROL_DUE] == sorted(points)
     assert {finding.key for finding in not_enrolled(lab, register_of(lab), NOW)} == set(points)
 
@@ -102,7 +103,7 @@ def test_enrolled_hosts_are_not_due_and_the_others_say_why(lab: Fleet) -> None:
 def test_a_certificate_is_renewed_when_less_than_a_third_of_its_life_is_left(
     later: timedelta, expected: str, lab: Fleet
 ) -> None:
-    name = next(iter(lab.hosts))
+    name = HOST
     enrol(lab, name)
     found = open_points(lab, register_of(lab), NOW + later).get(name, ("",))
     assert expected in found[0]
@@ -110,7 +111,7 @@ def test_a_certificate_is_renewed_when_less_than_a_third_of_its_life_is_left(
 
 
 def test_the_register_is_written_once_and_again_only_when_something_changes(lab: Fleet) -> None:
-    name = next(iter(lab.hosts))
+    name = HOST
     key = ec.generate_private_key(ec.SECP256R1())
     shown = {name: {REQUEST_PLACE: request(name, key)}}
     assert not register(lab, {}, NOW).changed
@@ -124,7 +125,7 @@ def test_the_register_is_written_once_and_again_only_when_something_changes(lab:
 
 @pytest.mark.parametrize("text", ["", "hello", request("a").replace("M", "N", 3)])
 def test_what_is_no_request_is_refused_with_the_host_s_name(text: str, lab: Fleet) -> None:
-    name = next(iter(lab.hosts))
+    name = HOST
     with pytest.raises(ProvinceError, match=f"{name}: its certificate request cannot be used"):
         register(lab, {name: {REQUEST_PLACE: text}}, NOW)
 
@@ -132,7 +133,7 @@ def test_what_is_no_request_is_refused_with_the_host_s_name(text: str, lab: Flee
 def test_an_authority_that_hosts_do_not_trust_signs_nothing(lab: Fleet) -> None:
     (trust_folder(lab) / SERVICE_CA).write_text(authority.make("another", NOW).pem, encoding="utf-8")
     with pytest.raises(ProvinceError, match="is not signed by the authority"):
-        enrol(lab, next(iter(lab.hosts)))
+        enrol(lab, HOST)
 
 
 def test_requests_wait_for_an_authority_that_lies_elsewhere(data: Path, tmp_path: Path) -> None:
