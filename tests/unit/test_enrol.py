@@ -156,7 +156,7 @@ def test_a_capability_that_needs_a_certificate_waits_and_is_named(lab: Fleet) ->
     before = Builder(lab, register_of(lab)).build(host)
     enrol(lab, host.name)
     after = Builder(lab, register_of(lab)).build(host)
-    assert before.waiting == {"certificate": ("certificate",), "dns": ("certificate",)}
+    assert before.waiting == dict.fromkeys(("certificate", "dns", "logging"), ("certificate",))
     assert "/etc/unbound/unbound.conf" not in before.files
     assert "unbound" not in before.packages
     assert "/etc/ssl/province/host.key" in before.keys

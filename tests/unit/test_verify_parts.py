@@ -73,7 +73,7 @@ def run_line() -> Run:
         (["31078"], {"phu-quoc-party", "phu-quoc-people"}),
         (
             ["rach-gia,phu-quoc-party"],
-            {"phu-quoc-party", *(f"rach-gia-{one}-1" for one in ("gateway", "services", "control-plane"))},
+            {"phu-quoc-party", *(f"rach-gia-{one}-1" for one in ("gateway", "services", "bastion", "control-plane"))},
         ),
         (["control-plane"], {"rach-gia-control-plane-1", "long-xuyen-control-plane-1"}),
     ],
