@@ -20,6 +20,7 @@ UTILS = CHECKOUT / "ansible" / "plugins" / "module_utils"
 sys.path.insert(0, str(UTILS))
 node_module: Any = import_module("province_node.node")
 transaction: Any = import_module("province_node.transaction")
+plan: Any = import_module("province_node.plan")
 store: Any = import_module("province_node.store")
 ledger: Any = import_module("province_node.ledger")
 wanted: Any = import_module("province_node.wanted")
@@ -177,7 +178,7 @@ def a_manifest(*parts: dict[str, Any], schema: int = SCHEMA) -> dict[str, Any]:
 def order(manifest: dict[str, Any], **more: Any) -> Any:
     """What a controller asks for."""
     asked = {"controller": "tests", "reason": "why not", "time": time.time(), "connection": "first", **more}
-    return transaction.Order(sent=manifest, **asked)
+    return plan.Order(sent=manifest, **asked)
 
 
 def run(host: HostInFolder, *parts: dict[str, Any], **more: Any) -> Any:
@@ -187,7 +188,7 @@ def run(host: HostInFolder, *parts: dict[str, Any], **more: Any) -> Any:
 
 def look(host: HostInFolder, *parts: dict[str, Any]) -> Any:
     """Compare a host with a manifest of these parts."""
-    return transaction.compare(host, transaction.aim(host, order(a_manifest(*parts))), ledger.Ledger(host))
+    return plan.compare(host, plan.aim(host, order(a_manifest(*parts))), ledger.Ledger(host))
 
 
 def applied(host: HostInFolder) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import foreign, generations, guard, journal, ledger, recovery, store, transaction, wanted
 from .node import Node, Trouble
-from .transaction import Order
+from .plan import Order, Target, aim, compare
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -60,12 +60,12 @@ def _apply(node: Node, request: Request) -> Answer:
         connection=guard.connection(),
     )
     if request["check"]:
-        target = transaction.aim(node, order)
-        plan = transaction.compare(node, target, ledger.Ledger(node))
+        target = aim(node, order)
+        plan = compare(node, target, ledger.Ledger(node))
         return _told(node, target.whole, plan.what, plan.diff(), plan.retired.kept)
     with node.alone(order.controller):
         outcome = transaction.converge(node, order)
-        whole = wanted.read(transaction.aim(node, order).manifest)
+        whole = wanted.read(aim(node, order).manifest)
         told = _told(node, whole, outcome.changes, outcome.diff, outcome.kept)
     return {**told, "recovered": outcome.recovered, "armed": outcome.armed}
 
@@ -113,8 +113,8 @@ def _status(node: Node, _: Request) -> Answer:
         "foreign": [],
     }
     if held is not None:
-        target = transaction.Target(Order(held, "", "", 0.0), held)
-        plan = transaction.compare(node, target, ledger.Ledger(node))
+        target = Target(Order(held, "", "", 0.0), held)
+        plan = compare(node, target, ledger.Ledger(node))
         status["differs"], status["foreign"] = plan.what, foreign.look(node, [*target.whole.files, *target.whole.keys])
     return status
 
