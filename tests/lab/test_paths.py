@@ -201,6 +201,8 @@ def test_no_packet_crosses_from_one_domain_into_the_other(place: Place, fleet: F
             ]
             far = [stack.enter_context(Pinger(computers[zone], inner(other))) for zone in zones]
             wait_until(lambda near=near, far=far: min(one.sent for one in (*near, *far)) >= 10, "ten packets each")  # type: ignore[misc]
+            for one in (*near, *far):
+                one.halt()
             outcomes = [one.stop() for one in far]
             assert [one.answers > 0 for one in near] == [True] * len(zones)
         assert [one.lost == len(one.sent) for one in outcomes] == [True] * len(zones), own.name
