@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import model
+from bench import model, paths
 from bench.apply import command
 from province.errors import ProvinceError
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
     "model": lambda _: model.measure(),
+    "paths": lambda _: paths.measure(),
     "apply": command.measure,
 }
 WITHOUT_LAB = ("model",)

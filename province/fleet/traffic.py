@@ -15,6 +15,15 @@ from province.fleet.references import unresolved
 Dscp = Literal["cs0", "cs1", "cs2", "cs3", "cs4", "cs5", "cs6", "af11", "af21", "af31", "af41", "ef"]
 """A mark in the IP header, by its standard name (RFC 2474, RFC 2597, RFC 3246)."""
 
+
+def dscp_number(mark: Dscp) -> int:
+    """The six bits of a mark: class selectors count in eights, assured forwarding adds its drop precedence."""
+    if mark == "ef":
+        return 46
+    level = int(mark[2]) * 8
+    return level if mark.startswith("cs") else level + int(mark[3]) * 2
+
+
 ClassName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{1,14}$")]
 
 MOST_CLASSES = 8
@@ -41,9 +50,14 @@ class TrafficClass(Fact):
 
 
 class Traffic(Fact):
-    """The classes in order, the first served first; a line of at most `thin_mbps` is thin, megabit per second."""
+    """The classes in order, the first served first; a line of at most `thin_mbps` is thin, megabit per second.
+
+    `arrival`: how much of what a line may carry a node takes from it, percent. Each gateway fills the line by itself
+    and knows nothing of the others; a node that takes a little less makes all senders slow down before the line does.
+    """
 
     thin_mbps: PositiveInt
+    arrival: Annotated[Percent, Field(gt=0)]
     classes: Annotated[tuple[TrafficClass, ...], Field(min_length=1, max_length=MOST_CLASSES)]
     source: SourceRef
 

@@ -65,7 +65,10 @@ def _for_a_commune(fleet: Fleet, host: Host) -> dict[str, object]:
 
 def _for_the_province(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     return {
-        "dns_addresses": list(map(str, host.interfaces[0].address.plain)),
+        # A bastion stands in the management zone alone and asks there.
+        "dns_addresses": [
+            str(address) for one in (host.interfaces[0].address, host.management) for address in one.plain
+        ],
         "dns_forward_zones": [
             {"zone": one.zone, "addresses": addresses}
             for one in fleet.environment.forward_zones

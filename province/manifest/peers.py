@@ -175,8 +175,8 @@ class Peers:
     def _zones(self, host: Host) -> Iterable[NetworkPair]:
         return (_network(interface) for interface in host.interfaces if interface.zone)
 
-    def _resolvers(self, _: Host) -> Iterable[NetworkPair]:
-        return (single(one.interfaces[0].address) for one in self.site_hosts if Duty.DNS in one.duties)
+    def _resolvers(self, host: Host) -> Iterable[NetworkPair]:
+        return (single(self.address(one, host)) for one in self.site_hosts if Duty.DNS in one.duties)
 
     def _outside_resolvers(self, _: Host) -> Iterable[Network]:
         zones = self.fleet.environment.forward_zones

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.province import Province
-from province.fleet.traffic import Traffic, TrafficClass
+from province.fleet.traffic import Traffic, TrafficClass, dscp_number
 
 Values = dict[str, object]
 
@@ -43,11 +43,15 @@ class LineShape:
     classes: tuple[ClassShape, ...]
 
 
-def shape_line(province: Province, mbps: int) -> LineShape:
-    """The shape of a line of so many megabit per second: its classes share what the network's operator allows."""
+def shape_line(province: Province, mbps: int, *, arriving: bool = False) -> LineShape:
+    """The shape of a line of so many megabit per second: its classes share what the network's operator allows.
+
+    What is `arriving` is held to a little less.
+    """
     traffic = province.traffic
     thin = mbps <= traffic.thin_mbps
-    rate = round(mbps * 1000 * province.utilisation_limit / 100)
+    part = traffic.arrival / 100 if arriving else 1
+    rate = round(mbps * 1000 * province.utilisation_limit / 100 * part)
     return LineShape(
         rate_kbit=rate,
         thin=thin,
@@ -102,7 +106,7 @@ def quality_view(fleet: Fleet, host: Host) -> Values:
 
 
 def _at_node(fleet: Fleet, node: Host) -> list[Values]:
-    """One queue for each path of known capacity; all tunnels of the path wait in it together."""
+    """Two queues for each path of known capacity, one for each direction; all tunnels of the path share them."""
     feeders: dict[str, list[str]] = {}
     capacity: dict[str, int] = {}
     for tunnel in fleet.tunnels_of(node.name):
@@ -112,12 +116,14 @@ def _at_node(fleet: Fleet, node: Host) -> list[Values]:
     ordinary = class_number(fleet.province.traffic, fleet.province.traffic.ordinary)
     return [
         {
-            "device": f"q-{path}",
+            "device": f"{'in' if arriving else 'out'}-{path}",
             "feeders": devices,
+            "direction": "ingress" if arriving else "egress",
             "unclassified": queue_name(1, ordinary),
-            "lines": [_line(fleet, node.name, 1, capacity[path])],
+            "lines": [_line(node.name, 1, shape_line(fleet.province, capacity[path], arriving=arriving))],
         }
         for path, devices in feeders.items()
+        for arriving in (False, True)
     ]
 
 
@@ -130,9 +136,10 @@ def _at_gateway(fleet: Fleet, gateway: Host) -> list[Values]:
     for tunnel in fleet.tunnels_of(gateway.name):
         if tunnel.mbps:
             number = line_number(fleet, fleet.hosts[tunnel.node])
-            lines.setdefault(tunnel.gateway_device, []).append(_line(fleet, tunnel.node, number, tunnel.mbps))
+            shape = shape_line(fleet.province, tunnel.mbps)
+            lines.setdefault(tunnel.gateway_device, []).append(_line(tunnel.node, number, shape))
     return [
-        {"device": device, "feeders": [], "unclassified": queue_name(0), "lines": found}
+        {"device": device, "feeders": [], "direction": "egress", "unclassified": queue_name(0), "lines": found}
         for device, found in sorted(lines.items())
     ]
 
@@ -142,8 +149,7 @@ def line_number(fleet: Fleet, node: Host) -> int:
     return node.asn - fleet.province.routing.node_asn + 1
 
 
-def _line(fleet: Fleet, name: str, number: int, mbps: int) -> Values:
-    shape = shape_line(fleet.province, mbps)
+def _line(name: str, number: int, shape: LineShape) -> Values:
     return {
         "name": name,
         "queue": queue_name(number),
@@ -152,6 +158,7 @@ def _line(fleet: Fleet, name: str, number: int, mbps: int) -> Values:
         "classes": [
             {
                 "id": one.traffic.id,
+                "field": dscp_number(one.traffic.dscp) << 2,
                 "number": one.number,
                 "queue": queue_name(number, one.number),
                 "handle": f"{number * 16 + one.number:x}:",

@@ -9,6 +9,8 @@ from typing import Any
 
 from province.ops.node_wire import Answer, Contact, NodeTrouble, ask, request
 
+GRACE = 60.0
+"""Seconds within which a node whose time is up has put everything back."""
 PAUSE = 2.0
 """Seconds between two tries to reach a node that a change has cut off."""
 UNCONNECTED = ("ssh: connect to host", "ssh: Could not resolve", "Permission denied", "Host key verification failed")
@@ -102,8 +104,8 @@ def _ended(status: Answer, asked: dict[str, Any]) -> Answer:
 
 
 def _persist(contact: Contact, asked: dict[str, Any], first: dict[str, Any]) -> Answer:
-    """Ask until the node answers, for as long as it would wait."""
-    deadline = time.monotonic() + float(first["confirm_seconds"])
+    """Ask until the node answers: for as long as it would wait, and until it has put everything back after that."""
+    deadline = time.monotonic() + float(first["confirm_seconds"]) + GRACE
     while True:
         try:
             return ask(contact, asked)

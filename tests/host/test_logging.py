@@ -11,6 +11,7 @@ from testinfra.host import Host as Connection
 
 from province.fleet.hosts import Host
 from province.verify.expectations import Expected
+from province.verify.facts import Socket
 from province.verify.marks import control
 
 KEPT = "/var/log/hosts/%s/messages.log"
@@ -27,6 +28,30 @@ def test_a_line_reaches_the_log_host(
     host.check_output("logger --tag verification %s", word)
     arrived = connect_to(expected.log_host).run(ARRIVES % (word, KEPT % node.name))
     assert arrived.rc == 0, f"{word} did not reach {expected.log_host} within 20 s"
+
+
+@control(66)
+@pytest.mark.hosts("edge", "gateway", "bastion", "control-plane", "worker", "storage", "ingress")
+def test_lines_leave_over_tls_and_none_are_taken_in(
+    host: Connection, expected: Expected, sockets: frozenset[Socket]
+) -> None:
+    """The settings that rsyslog understands: who is at the other end is checked by name (TCVN 14423:2026, 5.8.2.1a)."""
+    told = host.check_output("rsyslogd -N1 -o /dev/stdout 2>/dev/null")
+    sending = " ".join(told.partition('action(type="omrelp"')[2].partition(")")[0].split())
+    name = expected.facts["log_server"]["fqdn"]
+    assert {'tls="on"', 'tls.authMode="name"', f'tls.permittedPeer=["{name}"]'} <= set(sending.split())
+    assert {one for one in sockets if one.process == "rsyslogd"} == set()
+
+
+@control(66)
+@pytest.mark.hosts("logs")
+def test_the_log_host_takes_lines_from_hosts_of_the_province_only(host: Connection) -> None:
+    """Who shows no certificate is not heard (TCVN 14423:2026, 5.8.2.1a)."""
+    told = host.check_output("rsyslogd -N1 -o /dev/stdout 2>/dev/null")
+    doors = re.findall(r"input\((.*?)\)", told, re.DOTALL)
+    assert [('type="imrelp"' in door, 'tls="on"' in door, 'tls.authMode="certvalid"' in door) for door in doors] == [
+        (True, True, True)
+    ]
 
 
 @control(67)

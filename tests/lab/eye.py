@@ -24,6 +24,7 @@ from province.lab.commands import enter, run
 from province.lab.state import Place
 
 EVERY_PROTOCOL = 0x0003
+STAND_IN_TABLE = 80
 PATIENCE = 15.0
 
 SEND = """
@@ -173,19 +174,25 @@ def add_address(place: str, address: str) -> None:
 
 
 @contextmanager
-def stand_in(place: Place, address: AddressPair, arriving: str) -> Iterator[None]:
+def stand_in(place: Place, address: AddressPair, networks: Iterable[str]) -> Iterator[None]:
     """What comes from a gateway for an address ends in the lab's own network, where a test can serve it.
 
-    The host whose address it is notices nothing: only packets that arrive on the network `arriving` are concerned.
+    The host whose address it is notices nothing: only what arrives on these networks, the gateways' inner side, is
+    concerned.
     """
-    lines = []
+    added, removed = [], []
     for one in address.plain:
-        table = f"-{one.version} rule add priority 80 iif {arriving} to {one} lookup 80"
-        lines += [table, f"-{one.version} route replace local {one} dev lo table 80"]
+        route = f"-{one.version} route {{}} local {one} dev lo table {STAND_IN_TABLE}"
+        rules = [
+            f"-{one.version} rule {{}} priority {STAND_IN_TABLE} iif {network} to {one} lookup {STAND_IN_TABLE}"
+            for network in networks
+        ]
+        added += [route.format("replace"), *(rule.format("add") for rule in rules)]
+        removed += [*(rule.format("del") for rule in rules), route.format("del")]
     try:
-        for line in lines:
+        for line in added:
             run(["ip", "-n", place.netns, *line.split()])
         yield
     finally:
-        for line in lines:
-            run(["ip", "-n", place.netns, *line.replace(" add ", " delete ").replace(" replace ", " delete ").split()])
+        for line in removed:
+            run(["ip", "-n", place.netns, *line.split()])

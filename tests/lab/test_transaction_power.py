@@ -75,10 +75,9 @@ def test_after_a_power_cut_everything_is_old_or_new_and_the_next_run_converges(s
 
 def test_a_power_cut_inside_dpkg_is_repaired_by_the_next_run(victim: Victim) -> None:
     """The package is unpacked and not configured when the power goes."""
-    # the package and not configured it when the power goes."""
     victim.apply(part("old"))
     victim.run(f"echo 'post-invoke=touch /run/in-dpkg; sleep 3600' > {STOP_IN_DPKG}")
-    with victim.stopped_at(part("new"), "no such step"):
+    with victim.stopped_at(part("new"), "", until=f"install {PACKAGE}"):
         victim.run("while ! test -e /run/in-dpkg; do sleep 0.1; done")
         victim.cut_power()
     victim.run(f"rm {STOP_IN_DPKG}")

@@ -29,6 +29,8 @@ OLD_ONLY, NEW_ONLY = f"{FOLDER}/old-only", f"{FOLDER}/new-only"
 FILES = (f"{FOLDER}/a", f"{FOLDER}/b", OLD_ONLY, NEW_ONLY, UNIT_FILE)
 PACKAGE = "socat"
 """In the lab's mirror because cluster nodes need it; edge nodes do not have it."""
+LIMIT = 180
+"""Seconds after which a host that has not come back by itself is lost."""
 STOPPED = "(stopped)"
 PROGRAM = f"""
 import json, os, sys
@@ -141,10 +143,11 @@ class Victim:
         return json.dumps(there)
 
     @contextmanager
-    def stopped_at(self, wanted: dict[str, Any], label: str) -> Iterator[list[str]]:
+    def stopped_at(self, wanted: dict[str, Any], label: str, until: str = STOPPED) -> Iterator[list[str]]:
         """The transaction at work on the host, waiting before an effect; afterwards its process is killed.
 
-        Gives the effects that it has come to; a label that it never comes to lets it go to its end.
+        Gives the effects that it has come to; a label that it never comes to lets it go to its end. `until` names
+        an effect from which on it is watched no longer, so that something else can stop it.
         """
         asked = request("apply", digest="", only=CAPABILITY, check=False, manifest=wanted, stop=label)
         with subprocess.Popen(
@@ -154,7 +157,7 @@ class Victim:
             assert process.stdout
             process.stdin.write(f"{json.dumps(PROGRAM)}\n{json.dumps(asked)}\n")
             process.stdin.flush()
-            yield list(takewhile(lambda line: line != STOPPED, (line.strip() for line in process.stdout)))
+            yield list(takewhile(lambda line: line not in (STOPPED, until), (line.strip() for line in process.stdout)))
 
     def cut_power(self) -> None:
         """Everything on it ends at once; then it boots."""
@@ -165,12 +168,14 @@ class Victim:
 
     def wait_until_ended(self) -> Answer:
         """Wait, without touching the host, until no transaction is under way; its own account of it."""
-        while True:
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
             with suppress(ConnectionError):
                 status = self.status()
                 if status["under_way"] is None:
                     return status
             time.sleep(1)
+        pytest.fail(f"{self.name} has not come back within {LIMIT} s")
 
 
 LOOK = (

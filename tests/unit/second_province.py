@@ -86,7 +86,7 @@ def _province() -> dict[str, Any]:
         "utilisation_source": "A",
         "commune_zones": [{"id": "users", "vlan": 2, **zone}, {"id": "management", "vlan": 3, **zone}],
         "zone_port": {"device": "lan", "source": "A"},
-        "traffic": {"thin_mbps": 10, "source": "A", "classes": [_traffic_class()]},
+        "traffic": {"thin_mbps": 10, "arrival": 95, "source": "A", "classes": [_traffic_class()]},
         "site_zones": [{"id": zone, "name": _names(zone)} for zone in ("internal", "servers", "management")],
         "management_zone": "management",
         "roles": {
@@ -99,6 +99,7 @@ def _province() -> dict[str, Any]:
             "party": {"name": _names("Party"), "tag": "party"},
         },
         "routing": {
+            "core_asn": 4200000000,
             "site_asn": 4200000001,
             "node_asn": 4200001000,
             "first_tunnel_port": 51820,

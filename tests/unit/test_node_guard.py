@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,26 @@ def test_when_the_time_is_up_everything_goes_back_and_the_node_says_so(host: Hos
     run(host, NEW, TIME)
     confirm(host, 2)
     assert entry.answer({"verb": "status"}, host)["put_back"] == {}
+
+
+def test_a_new_unit_is_stopped_while_its_file_says_how(host: HostInFolder) -> None:
+    path = "/etc/systemd/system/new.service"
+    ssh = a_part(
+        "ssh", guarded=True, files={"/etc/sshd": a_file("new\n"), path: a_file("x")}, units={"new.service": a_unit()}
+    )
+    run(host, ssh, a_part("time"))
+    there: list[bool] = []
+    plain = host.try_run
+
+    def watch(command: Sequence[str], **environment: str) -> Any:
+        if list(command) == ["systemctl", "stop", "new.service"]:
+            there.append(host.path(path).exists())
+        return plain(command, **environment)
+
+    host.try_run = watch  # type: ignore[method-assign]
+    recovery.when_time_is_up(host, 2)
+    assert there == [True]
+    assert not host.path(path).exists()
 
 
 def test_the_connection_that_made_the_change_cannot_confirm_it(host: HostInFolder) -> None:

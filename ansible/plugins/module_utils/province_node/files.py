@@ -98,8 +98,6 @@ def switch(node: Node, changes: Sequence[Change]) -> None:
         place = node.path(change.path)
         if change.original is not None:
             undo.put_back(node, change.path, change.original)
-            for folder in change.original.get("folders", ()):
-                undo.remove_if_empty(node.path(folder))
         elif change.after is None:
             place.unlink(missing_ok=True)
         else:

@@ -14,7 +14,7 @@ from . import store, undo
 from .node import Node
 from .wanted import Wanted
 
-KINDS = ("files", "units", "packages", "users", "groups", "memberships", "keys")
+KINDS = ("files", "folders", "units", "packages", "users", "groups", "memberships", "keys")
 Entry = dict[str, Any]
 
 
@@ -55,9 +55,7 @@ class Ledger:
 
 
 def keep_original(node: Node, path: str) -> Entry:
-    """Keep what somebody else has put in a path that becomes ours, or which folders are not there yet."""
+    """Keep what somebody else has put in a path that becomes ours."""
     found = undo.look(node, path)
-    if found.kind == "absent":
-        return {"kind": "absent", "folders": undo.missing_folders(node, path)}
     blob = f"{store.ORIGINALS}/{sha256(path.encode()).hexdigest()[:32]}"
     return undo.keep(node, path, found, blob)

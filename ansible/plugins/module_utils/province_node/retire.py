@@ -57,6 +57,12 @@ def compare(node: Node, wanted: Wanted, ledger: Ledger, scope: Iterable[str]) ->
     return found
 
 
+def empty_folders(node: Node, ledger: Ledger) -> None:
+    """Remove the folders that we made and that nothing is in any more, the innermost first."""
+    for name in sorted(ledger.entries["folders"], key=len, reverse=True):
+        undo.remove_if_empty(node.path(name))
+
+
 def apply_late(node: Node, found: Retired, ledger: Ledger) -> None:
     """Remove what cannot come back."""
     for path, public in found.keys.items():

@@ -193,7 +193,9 @@ def commit(node: Node, here: Journal) -> None:
     whole = wanted.read(generations.manifest(node, here.generation))
     found = retire.compare(node, whole, book, here.scope)
     retire.apply_late(node, found, book)
-    for kind, name in found.gone:
+    retire.empty_folders(node, book)
+    gone = [("folders", name) for name in book.entries["folders"] if not node.path(name).is_dir()]
+    for kind, name in [*found.gone, *gone]:
         book.drop(kind, name)
     book.save()
     journal.forget(node)
@@ -240,6 +242,7 @@ def _carry_out(node: Node, target: Target, plan: Plan, book: ledger.Ledger, here
     here = _arm(node, target, here, changed, [*actions, *plan.retired.units], book)
     units.apply(node, plan.retired.units, [])
     files.switch(node, changes)
+    retire.empty_folders(node, book)
     late = kernel.apply(node, part.sysctls)
     units.apply(node, actions, changed)
     if late and (absent := kernel.apply(node, part.sysctls)):
@@ -295,6 +298,7 @@ def _own_early(target: Target, plan: Plan, book: ledger.Ledger, node: Node) -> N
         if change.made:
             book.put(*change.made, of[change.made])
     for path, key in target.part.keys.items():
+        _own_folders(node, path, of[("keys", path)], book)
         book.put("keys", path, of[("keys", path)], public=key["public"])
     for name, seen in units.look(node, list(target.part.units)).items():
         book.put("units", name, of[("units", name)], enabled=seen.enabled, active=units.is_active(seen))
@@ -305,12 +309,19 @@ def _own_files(node: Node, target: Target, book: ledger.Ledger, paths: Iterable[
     """These files are ours from now on; what somebody else has put there is kept the first time."""
     for path in paths:
         if path not in book.entries["files"] and path in target.part.files:
+            _own_folders(node, path, target.part.capability[("files", path)], book)
             theirs = files.content(node.path(path)) != target.part.files[path]["content"].encode()
             original = ledger.keep_original(node, path) if theirs else None
             book.put("files", path, target.part.capability[("files", path)], original=original)
         elif path in target.part.files:
             book.put("files", path, target.part.capability[("files", path)])
     book.save()
+
+
+def _own_folders(node: Node, path: str, capability: str, book: ledger.Ledger) -> None:
+    """The folders that have to be made for a path are ours."""
+    for name in undo.missing_folders(node, path):
+        book.put("folders", name, capability)
 
 
 def _refuse(node: Node, target: Target, plan: Plan) -> None:

@@ -114,6 +114,8 @@ class Undo:
         While the host boots, nothing that is started again may be waited for, and the kernel is as it was.
         """
         node = self._node
+        if not booting:
+            units.stop_new(node, self.units)
         for path, entry in self.paths.items():
             node.step(f"put back {path}")
             put_back(node, path, entry)

@@ -68,6 +68,15 @@ def apply(node: Node, actions: Iterable[Action], changed: Iterable[str]) -> None
             raise Trouble(f"systemctl {action.what} failed:\n{done.tail}\n{_last_words(node, action.unit)}")
 
 
+def stop_new(node: Node, units: dict[str, dict[str, Any]]) -> None:
+    """Stop what did not run before, while its files are still there: they say how it is stopped."""
+    seen = look(node, list(units))
+    for name, before in units.items():
+        if not before["active"] and is_active(seen[name]):
+            node.step(f"put back: stop {name}")
+            node.try_run(["systemctl", "stop", name])
+
+
 def restore(node: Node, units: dict[str, dict[str, Any]], changed: list[str], wait: bool) -> None:
     """Make units what they were, with the files that are back in their places; one that fails stops no other.
 

@@ -71,6 +71,11 @@ class Pinger:
         """How many came back so far."""
         return len(self._answered)
 
+    @property
+    def sent(self) -> int:
+        """How many were sent so far."""
+        return len(self._sent)
+
     def stop(self) -> Outcome:
         """Stop, wait for the last answers, and say what came of it."""
         self._stop.set()
