@@ -16,6 +16,7 @@ from province.errors import ProvinceError
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
     "model": lambda _: model.measure(),
+    "paths": lambda _: paths.measure(),
     "apply": command.measure,
     "paths": lambda _: paths.measure(),
 }

@@ -58,7 +58,7 @@ class Desk:
 def write(desk: Desk, fleet: Fleet, hosts: Iterable[Host], operator_key: Path) -> Wanted:
     """Render the files of every host and write the inventories; returns what they came from."""
     builder = Builder(fleet, load_trust(fleet))
-    user = fleet.environment.administrators[0].name
+    user = fleet.environment.automation.name
     config = fleet.root / fleet.environment.id / "ssh_config"
     wanted: Wanted = {}
     ansible: dict[str, dict[str, object]] = {}
