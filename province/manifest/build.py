@@ -22,6 +22,7 @@ from province.manifest.capability import (
     by_name,
     load_capabilities,
 )
+from province.manifest.contradictions import claimed_twice, refuse_contradictions, shown
 from province.manifest.manifest import Group, Key, Listen, ManagedFile, Manifest, Part, Send, Sysctl, Unit, User
 from province.manifest.peers import Peers
 from province.manifest.render import TEMPLATES, renderer
@@ -54,7 +55,7 @@ class Builder:
         applying = (one for one in self.capabilities if one.applies(host))
         chosen = [one.until_enrolled if one.capability in waiting else one for one in applying]
         view = host_view(self.fleet, host, self.trust, self._peers)
-        _refuse_contradictions(chosen, host)
+        refuse_contradictions(chosen, host)
         listens = tuple(self._listens(chosen, host, view))
         sends = tuple(self._sends(chosen, host, view))
         sysctls = self._sysctls(chosen, host, view)
@@ -215,7 +216,9 @@ class Builder:
                 for own in _each(spec, variables):
                     path = self._text(pattern, one, host, own)
                     if path in found:
-                        raise BadData([_twice(one, f"files.{path}", f"{found[path].capability} too claims this file")])
+                        raise BadData(
+                            [claimed_twice(one, f"files.{path}", f"{found[path].capability} too claims this file")]
+                        )
                     found[path] = self._file(spec, one, host, own)
         return found
 
@@ -224,7 +227,7 @@ class Builder:
         content = self._renderer.file(spec.template, {**variables, "header": header}, host.name)
         if spec.header and not content.startswith(header):
             problem = f"templates/{spec.template} does not begin with its header"
-            raise BadData([Finding(_shown(one), "files", "", problem, 'write {{ header }} there, or "header: false"')])
+            raise BadData([Finding(shown(one), "files", "", problem, 'write {{ header }} there, or "header: false"')])
         return ManagedFile(
             content=content,
             owner=spec.owner,
@@ -249,7 +252,7 @@ class Builder:
                     path, key = self._text(pattern, one, host, own), self._key(spec, one, host, own)
                     for place in (path, key.public(path)):
                         if (other := taken.setdefault(place, one.capability)) != one.capability or place in files:
-                            raise BadData([_twice(one, f"keys.{path}", f"{other} too claims {place}")])
+                            raise BadData([claimed_twice(one, f"keys.{path}", f"{other} too claims {place}")])
                     found[path] = key
         return found
 
@@ -258,10 +261,10 @@ class Builder:
         return Key(spec.kind, spec.owner, spec.group, spec.mode, host.fqdn, names)
 
     def _holds(self, expression: str | None, one: Capability, host: Host, variables: Variables) -> bool:
-        return self._renderer.holds(expression, variables, _shown(one), host.name)
+        return self._renderer.holds(expression, variables, shown(one), host.name)
 
     def _text(self, source: str, one: Capability, host: Host, variables: Variables) -> str:
-        return self._renderer.text(source, variables, _shown(one), host.name)
+        return self._renderer.text(source, variables, shown(one), host.name)
 
 
 def build(fleet: Fleet, host: Host, trust: Trust) -> Manifest:
@@ -293,27 +296,3 @@ def _header(template: str, one: Capability, host: Host, variables: Variables) ->
         f"#   ansible-playbook -i inventories/{variables['environment_id']} ansible/playbooks/baseline.yml"
         f" --limit {host.name} --tags {one.capability}"
     )
-
-
-def _refuse_contradictions(chosen: Iterable[Capability], host: Host) -> None:
-    """Two capabilities of a host must not claim the same unit or account, nor set one kernel value differently."""
-    findings: list[Finding] = []
-    claims: dict[tuple[str, str], tuple[Capability, str]] = {}
-    for one in chosen:
-        wanted = {("sysctls", key): value for key, value in one.sysctls.items()}
-        wanted |= {("units", name): one.role for name in one.units}
-        wanted |= {("users", name): one.role for name in one.users}
-        for claim, value in wanted.items():
-            other, earlier = claims.setdefault(claim, (one, value))
-            if earlier != value:
-                findings.append(_twice(one, ".".join(claim), f"{other.capability} too claims it, on {host.name}"))
-    if findings:
-        raise BadData(findings)
-
-
-def _twice(one: Capability, key: str, problem: str) -> Finding:
-    return Finding(_shown(one), key, "", problem, "let one capability own it")
-
-
-def _shown(one: Capability) -> str:
-    return f"ansible/roles/{one.role}/manifest.yml"
