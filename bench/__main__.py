@@ -18,7 +18,6 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
     "model": lambda _: model.measure(),
     "paths": lambda _: paths.measure(),
     "apply": command.measure,
-    "paths": lambda _: paths.measure(),
 }
 WITHOUT_LAB = ("model",)
 
