@@ -96,12 +96,19 @@ def measure(lab: Lab, rounds: int) -> dict[str, object]:
     hosts = len(lab.nodes)
     return {
         "hosts": hosts,
-        "files": {
-            "three_capabilities": sum(len(one.files) for one in next(iter(course.wanted.values()))),
-        },
+        "files": _files(course),
         "first_application": {name: figures.summary(samples, hosts) for name, samples in course.first.items()},
         "no_change": {name: figures.summary(samples, hosts) for name, samples in course.again.items()},
         "goals": [goal.shown() for goal in figures.goals(course.first, course.again)],
+    }
+
+
+def _files(course: Course) -> dict[str, int]:
+    """How many files the first node has, by what is applied."""
+    fleet, node = course.lab.fleet, course.lab.nodes[0]
+    return {
+        "ours, tuned, stock, pyinfra": sum(len(one.files) for one in course.wanted[node.name]),
+        "everything": len(Builder(fleet, load_trust(fleet)).build(node).files),
     }
 
 
@@ -138,6 +145,7 @@ def _floor(course: Course, meter: Meter, rounds: int) -> None:
 def _everything(course: Course, meter: Meter, rounds: int) -> None:
     """The whole manifest: with kept connections, with new ones, and with one file that changes."""
     tool = tools.everything()
+    course.sample(meter, tools.enrol())
     course.first[tool.name].append(course.all_changed(meter, tool))
     course.again[tool.name] += [course.unchanged(meter, tool) for _ in range(rounds)]
     for _ in range(rounds):

@@ -78,6 +78,11 @@ def ours() -> Tool:
     return _playbook("ours", "ours", OURS, HERE / "ours.yml")
 
 
+def enrol() -> Tool:
+    """Keys and certificates, without which hosts are given only a part of what is declared."""
+    return _playbook("enrol", "ours", OURS, CHECKOUT / "ansible/playbooks/enrol.yml", "-e", "enrol_hosts=edge")
+
+
 def everything(trust: Path | None = None) -> Tool:
     """Everything that we manage on a node, in one transaction: what an operator runs every day.
 
