@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import model
+from bench import model, paths
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {"model": model.measure}
+BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {"model": model.measure, "paths": paths.measure}
 
 
 def machine() -> dict[str, object]:

@@ -101,6 +101,12 @@ Host *
     BindAddress {spec.station}
 """
     hosts = [f"\nHost {guest.name} {guest.name}.{spec.domain}\n    HostName {guest.address}\n" for guest in spec.guests]
+    # Through the tunnels: for a node whose own line is cut. It shows the same certificate.
+    hosts += [
+        f"\nHost {guest.name}.tunnel\n    HostName {guest.second}\n    HostKeyAlias {guest.name}\n"
+        for guest in spec.guests
+        if guest.second
+    ]
     return head + "".join(hosts)
 
 

@@ -113,6 +113,7 @@ def start(means: Means, guest: GuestSpec) -> int:
     place = means.place
     if cgroups.members(place.machine(guest.name)):
         stop(place, guest.name)
+    network.unplug(place.netns, guest)
     own = disk(place, guest.name)
     image = means.images[guest.image]
     _mount(own, image)

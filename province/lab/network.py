@@ -155,6 +155,17 @@ def limit(nic: NicSpec, name: str) -> list[str]:
     ]
 
 
+def unplug(netns: str, guest: GuestSpec) -> None:
+    """Remove what the kernel has not yet cleared away of a guest whose power was cut; a busy one takes its time."""
+    names = set(links(guest).values())
+    while left := names & set(links_of(netns)):
+        try:
+            batch(netns, [f"link del {name}" for name in sorted(left)])
+        except ProvinceError:
+            if left <= set(links_of(netns)):  # else the kernel was faster
+                raise
+
+
 def cut(netns: str, guest: GuestSpec, device: str) -> None:
     """Cut a guest's line: the guest loses the link's carrier, as with a broken cable."""
     batch(netns, [f"link set {_link(guest, device)} down"])

@@ -66,6 +66,8 @@ class GuestSpec:
     nics: tuple[NicSpec, ...]
     image: Image = "host"
     memory_mib: int | None = None
+    second: IPv4Address | None = None
+    """Where the operator reaches it, too, when the management interface is cut off."""
 
     @property
     def management(self) -> NicSpec:

@@ -112,6 +112,7 @@ def guest_of(host: Host) -> GuestSpec:
         name=host.name,
         image=image,
         nics=tuple(_nic(host, interface) for interface in host.interfaces),
+        second=host.interface("management").address.plain[0] if host.host_class == "edge" else None,
     )
 
 

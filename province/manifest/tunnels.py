@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from province.fleet.addressing import AddressPair
 from province.fleet.fact import RoutingDomain
@@ -12,7 +13,7 @@ from province.fleet.province import WatchName
 from province.fleet.tunnels import Tunnel
 from province.manifest.routes import FIRST_DOMAIN_TABLE, path_table
 
-Values = dict[str, object]
+Values = dict[str, Any]
 PublicKeys = Mapping[str, Mapping[str, str]]
 """Public keys by host and device."""
 
@@ -27,7 +28,7 @@ def tunnel_view(fleet: Fleet, host: Host) -> Values:
         "routing_domains": [
             _domain(fleet, domain, number)
             for number, domain in enumerate(fleet.province.domains, start=FIRST_DOMAIN_TABLE)
-            if devices and host.routing_domain in (None, domain)
+            if host.asn and host.routing_domain in (None, domain)
         ],
         "routing_core": _core(fleet, host),
         "sites_ipv4": str(sites.ipv4),
@@ -47,9 +48,7 @@ def with_keys(fleet: Fleet, host: Host, keys: PublicKeys) -> list[Values]:
     """The same with the public key of every peer, empty for one that is not enrolled yet."""
     devices = tunnel_devices(fleet, host)
     for device in devices:
-        peers = device["peers"]
-        assert isinstance(peers, list)  # noqa: S101 - just made
-        for peer in peers:
+        for peer in device["peers"]:
             peer["public_key"] = keys.get(peer["name"], {}).get(peer["device"], "")
     return devices
 

@@ -15,6 +15,7 @@ from province.manifest.build import build
 from province.manifest.manifest import Listen, Manifest, Send
 from province.manifest.peers import Peers
 from province.manifest.trust import Trust, load_trust
+from province.manifest.tunnels import with_keys
 from province.manifest.view import host_facts
 from province.verify.facts import File, Route
 from province.verify.ruleset import covering
@@ -35,8 +36,36 @@ class Expected:
 
     @property
     def addresses(self) -> dict[str, frozenset[IPv4Interface | IPv6Interface]]:
-        """Addresses by device."""
-        return {one.device: frozenset({one.address.ipv4, one.address.ipv6}) for one in self.host.interfaces}
+        """Addresses by device, those inside the tunnels included."""
+        found: dict[str, frozenset[IPv4Interface | IPv6Interface]] = {
+            one.device: frozenset({one.address.ipv4, one.address.ipv6}) for one in self.host.interfaces
+        }
+        for one in self.tunnels:
+            found[one["device"]] = frozenset({IPv4Interface(one["ipv4"]), IPv6Interface(one["ipv6"])})
+        return found
+
+    @property
+    def tunnels(self) -> list[dict[str, Any]]:
+        """The host's tunnel devices, with the public keys of those peers that are enrolled."""
+        return with_keys(self.fleet, self.host, self.trust.enrolled.keys)
+
+    @property
+    def peers(self) -> dict[str, dict[str, frozenset[str]]]:
+        """What each enrolled peer of each tunnel device may send from."""
+        return {
+            one["device"]: {
+                peer["public_key"]: frozenset(peer["allowed"]) for peer in one["peers"] if peer["public_key"]
+            }
+            for one in self.tunnels
+        }
+
+    @property
+    def sessions(self) -> frozenset[str]:
+        """The names of the BGP sessions that the host keeps."""
+        if self.host.host_class == "gateway":
+            nodes = (f"{peer['name']}.{one['path']}" for one in self.tunnels for peer in one["peers"])
+            return frozenset({"core", *nodes})
+        return frozenset(one["device"] for one in self.tunnels)
 
     @property
     def routes(self) -> frozenset[Route]:

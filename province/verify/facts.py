@@ -6,11 +6,20 @@ Every command here shows effective state, what the kernel or the daemon really u
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
+from ipaddress import (
+    IPv4Interface,
+    IPv4Network,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from typing import Any
 
 SSHD = "sshd -T"
@@ -20,6 +29,13 @@ ROUTES = "ip -j -4 route show; ip -j -6 route show"
 SYSCTLS = "sysctl -a 2>/dev/null"
 ACCOUNTS = "getent passwd; echo; getent shadow"
 PACKAGES = "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n'"
+PEERS = "wg show all allowed-ips"
+HANDSHAKES = "date +%s; wg show all latest-handshakes"
+NEIGHBOURS = "birdc show protocols"
+BFD_SESSIONS = "birdc show bfd sessions"
+BFD_SOURCE_PORTS = 32768
+"""The lowest port that the kernel gives to who asks for any."""
+BFD_STATES = ("Up", "Down", "Init", "AdminDown")
 TIME_SOURCES = "chronyc -c -n sources"
 TIME_TRACKING = "chronyc -c -n tracking"
 
@@ -58,6 +74,11 @@ class Socket:
     process: str
 
     @property
+    def only_sends(self) -> bool:
+        """Whether it is where BFD's packets leave from: nothing is ever awaited there."""
+        return self.process == "bird" and self.protocol == "udp" and self.port >= BFD_SOURCE_PORTS
+
+    @property
     def loopback(self) -> bool:
         """Whether only the host itself can reach it."""
         return self.address != "*" and ip_address(self.address).is_loopback
@@ -73,7 +94,7 @@ def _socket(line: str) -> Socket:
     address, _, port = local.rpartition(":")
     named = re.search(r'\(\("([^"]+)"', " ".join(rest))
     plain = address.split("%")[0].strip("[]")
-    return Socket(protocol, plain or "*", int(port), named[1] if named else "")
+    return Socket(protocol, plain or "*", int(port), named[1] if named else "kernel")
 
 
 def parse_addresses(text: str) -> dict[str, frozenset[IPv4Interface | IPv6Interface]]:
@@ -99,13 +120,50 @@ class Route:
 
 
 def parse_routes(text: str) -> frozenset[Route]:
-    """Both answers of `ip -j route show`; multicast and link-local destinations are left out."""
+    """Both answers of `ip -j route show`; multicast and link-local destinations are left out, and what BGP learned."""
     found: list[dict[str, Any]] = [one for line in text.splitlines() if line.strip() for one in json.loads(line)]
     return frozenset(
         Route(one["dst"], one.get("gateway", one.get("via", {}).get("host", "")), one.get("dev", ""))
         for one in found
-        if not one["dst"].startswith(("fe80:", "ff00:", "multicast"))
+        if not one["dst"].startswith(("fe80:", "ff00:", "multicast")) and one.get("protocol") != "bird"
     )
+
+
+def lies_in(text: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether a destination (an address or a prefix) is part of one of the networks."""
+    wanted = ip_network(text)
+    return any(
+        wanted.version == one.version and one.supernet_of(wanted)  # type: ignore[arg-type]
+        for one in networks
+    )
+
+
+def parse_peers(text: str) -> dict[str, dict[str, frozenset[str]]]:
+    """What each peer of each tunnel device may send from, by device and public key (wg(8), `show all allowed-ips`)."""
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for line in text.splitlines():
+        device, key, allowed = line.split("\t")
+        found.setdefault(device, {})[key] = frozenset(allowed.split())
+    return found
+
+
+def parse_handshakes(text: str) -> dict[str, float]:
+    """Seconds since the last handshake, by device and peer; infinite for a peer that never answered."""
+    now, *lines = text.splitlines()
+    rows = (line.split("\t") for line in lines)
+    return {f"{device} {key}": int(now) - int(at) if int(at) else math.inf for device, key, at in rows}
+
+
+def parse_neighbours(text: str) -> dict[str, str]:
+    """The state of every BGP session by its name, from `birdc show protocols`."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[0]: row[-1] for row in rows if len(row) > 4 and row[1] == "BGP"}
+
+
+def parse_watches(text: str) -> dict[str, tuple[str, float]]:
+    """State, and seconds until a silent path counts as lost, by device and address (`birdc show bfd sessions`)."""
+    rows = (line.split() for line in text.splitlines())
+    return {f"{row[1]} {row[0]}": (row[2], float(row[-1])) for row in rows if len(row) >= 6 and row[2] in BFD_STATES}
 
 
 def parse_sysctls(text: str) -> dict[str, str]:

@@ -99,6 +99,7 @@ def _province() -> dict[str, Any]:
             "party": {"name": _names("Party"), "tag": "party"},
         },
         "routing": {
+            "core_asn": 4200000000,
             "site_asn": 4200000001,
             "node_asn": 4200001000,
             "first_tunnel_port": 51820,

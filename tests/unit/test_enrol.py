@@ -55,7 +55,13 @@ def lab(data: Path) -> Fleet:
 
 
 def enrol(fleet: Fleet, *names: str, now: datetime = NOW) -> None:
-    register(fleet, {name: {REQUEST_PLACE: request(name)} for name in names}, now)
+    register(fleet, {name: shown(fleet, name, request(name)) for name in names}, now)
+
+
+def shown(fleet: Fleet, name: str, text: str) -> dict[str, str]:
+    """What a host shows: a request and the public keys of its tunnels."""
+    places = registered_keys(Builder(fleet, stand_in(fleet)).keys(fleet.hosts[name])).values()
+    return {REQUEST_PLACE: text, **{place: f"public key in {place}" for place in places}}
 
 
 def test_the_authority_s_key_is_readable_by_nobody_else(tmp_path: Path) -> None:
@@ -86,7 +92,8 @@ def test_enrolled_hosts_are_not_due_and_the_others_say_why(lab: Fleet) -> None:
     enrol(lab, name)
     points = open_points(lab, register_of(lab), NOW)
     assert set(points) == set(lab.hosts) - {name}
-    assert set(points.values()) == {("has no certificate",)}
+    assert {found[-1] for found in points.values()} == {"has no certificate"}
+    assert points["rach-gia-gateway-1"][0] == "has no public key gov-internet"
     assert inventory(lab, NOW)["groups"][ENROL_DUE] == sorted(points)
     assert {finding.key for finding in not_enrolled(lab, register_of(lab), NOW)} == set(points)
 
@@ -112,21 +119,21 @@ def test_a_certificate_is_renewed_when_less_than_a_third_of_its_life_is_left(
 def test_the_register_is_written_once_and_again_only_when_something_changes(lab: Fleet) -> None:
     name = next(iter(lab.hosts))
     key = ec.generate_private_key(ec.SECP256R1())
-    shown = {name: {REQUEST_PLACE: request(name, key)}}
+    answers = {name: shown(lab, name, request(name, key))}
     assert not register(lab, {}, NOW).changed
-    assert register(lab, shown, NOW, write=False).signed == (name,)
+    assert register(lab, answers, NOW, write=False).signed == (name,)
     assert not register_of(lab).enrolled.certificates
-    assert register(lab, shown, NOW).signed == (name,)
-    assert not register(lab, {name: {REQUEST_PLACE: request(name, key)}}, NOW).changed
-    assert register(lab, {name: {REQUEST_PLACE: request(name)}}, NOW).signed == (name,), "another key, another one"
-    assert register(lab, shown, NOW + LIFE * 0.7).signed == (name,), "renewed"
+    assert register(lab, answers, NOW).signed == (name,)
+    assert not register(lab, {name: shown(lab, name, request(name, key))}, NOW).changed
+    assert register(lab, {name: shown(lab, name, request(name))}, NOW).signed == (name,), "another"
+    assert register(lab, answers, NOW + LIFE * 0.7).signed == (name,), "renewed"
 
 
 @pytest.mark.parametrize("text", ["", "hello", request("a").replace("M", "N", 3)])
 def test_what_is_no_request_is_refused_with_the_host_s_name(text: str, lab: Fleet) -> None:
     name = next(iter(lab.hosts))
     with pytest.raises(ProvinceError, match=f"{name}: its certificate request cannot be used"):
-        register(lab, {name: {REQUEST_PLACE: text}}, NOW)
+        register(lab, {name: shown(lab, name, text)}, NOW)
 
 
 def test_an_authority_that_hosts_do_not_trust_signs_nothing(lab: Fleet) -> None:
@@ -142,9 +149,9 @@ def test_requests_wait_for_an_authority_that_lies_elsewhere(data: Path, tmp_path
     trust_folder(fleet).mkdir(exist_ok=True)
     (trust_folder(fleet) / SERVICE_CA).write_text(made.pem, encoding="utf-8")
     name = "rach-gia-services-1"
-    shown = {name: {REQUEST_PLACE: request(name)}}
-    assert register(fleet, shown, NOW).requested == (name,)
-    assert not register(fleet, shown, NOW).changed
+    answers = {name: {REQUEST_PLACE: request(name)}}
+    assert register(fleet, answers, NOW).requested == (name,)
+    assert not register(fleet, answers, NOW).changed
     assert name in open_points(fleet, register_of(fleet), NOW)
     assert sign_requests(fleet, keeper, NOW).signed == (name,)
     assert list((trust_folder(fleet) / REQUESTS).iterdir()) == []

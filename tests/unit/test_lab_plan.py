@@ -96,7 +96,7 @@ def test_a_port_without_network_is_in_no_bridge() -> None:
 
 def test_only_the_management_interface_is_configured_for_the_first_start() -> None:
     files = bootstrap.files(GUEST, "lab.test", "ops")
-    assert [name for name in files if "systemd/network" in name] == ["etc/systemd/network/05-bootstrap-wan0.network"]
+    assert [name for name in files if "systemd/network/" in name] == ["etc/systemd/network/05-bootstrap-wan0.network"]
     text = files["etc/systemd/network/05-bootstrap-wan0.network"].content.decode()
     assert "Address=198.18.0.11/24\nAddress=2001:db8::11/64\nGateway=198.18.0.1\n" in text
 

@@ -16,7 +16,7 @@ from province.fleet.fleet import Fleet
 from province.lab import bootstrap
 from province.lab.ca import HOST_KEY
 from province.manifest.build import Builder
-from province.manifest.capability import CHECKOUT, ROLES, Capability, load_capabilities
+from province.manifest.capability import CHECKOUT, ROLES, Capability, PackageSpec, load_capabilities
 from province.manifest.cluster import image_view
 from province.manifest.trust import stand_in
 from province.manifest.view import host_facts
@@ -46,8 +46,11 @@ def with_parts(template: str) -> set[str]:
 
 def sources(one: Capability) -> list[str]:
     """Every text of a capability that is rendered."""
-    conditional: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *one.listens, *one.sends]
-    repeated: list[Any] = [*one.files.values(), *one.users.values()]
+    dependent = [package for package in one.packages if isinstance(package, PackageSpec)]
+    doors: list[Any] = [*one.listens, *one.sends]
+    things: list[Any] = [*one.files.values(), *one.keys.values(), *one.units.values(), *doors]
+    conditional = [*things, *dependent]
+    repeated = [*things, *one.users.values()]
     values = (value for user in one.users.values() for value in (user.uid, user.comment, user.home) if value)
     return [
         *(
@@ -56,7 +59,10 @@ def sources(one: Capability) -> list[str]:
             for part in with_parts(spec.template)
         ),
         *one.files,
+        *one.keys,
+        *one.units,
         *one.users,
+        *(str(door.port) for door in doors),
         *one.sysctls.values(),
         *(name for key in one.keys.values() for name in key.names),
         *values,
@@ -124,7 +130,8 @@ def test_every_door_and_every_way_out_is_in_the_firewall_of_its_host(fleet: Flee
         for name in ("input", "forward", "output"):
             assert "policy drop;" in chains[name]
         for door in manifest.listens:
-            rule = f"ip saddr {{ {', '.join(door.ipv4)} }} {door.protocol} dport {door.port} "
+            from_whom = "" if "0.0.0.0/0" in door.ipv4 else f"ip saddr {{ {', '.join(door.ipv4)} }} "
+            rule = f"{from_whom}{door.protocol} dport {door.port} "
             assert rule in chains["input"], (host.name, door)
         for way in manifest.sends:
             assert f"{way.protocol} dport {way.port} " in chains["output"], (host.name, way)

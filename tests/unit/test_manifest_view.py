@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from province.errors import ProvinceError
-from province.fleet.fact import Body, RoutingDomain
+from province.fleet.fact import Body
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
@@ -33,26 +33,31 @@ def of_class(fleet: Fleet, host_class: str) -> Host:
 
 
 @pytest.mark.proves(10, 21)
-def test_no_node_has_a_route_into_the_other_bodys_domain(fleet: Fleet) -> None:
+def test_no_main_table_leads_into_a_domain_and_a_node_reaches_the_province_through_tunnels_or_not_at_all(
+    fleet: Fleet,
+) -> None:
     plan = fleet.province.addressing
-    other = {RoutingDomain.PARTY: RoutingDomain.GOVERNMENT, RoutingDomain.GOVERNMENT: RoutingDomain.PARTY}
+    closed = {str(net) for pair in (*plan.bodies.values(), plan.sites) for net in (pair.ipv4, pair.ipv6)}
     peers = Peers(fleet)
-    for node in fleet.nodes:
-        assert node.routing_domain
-        interfaces: Any = host_facts(fleet, node, peers)["interfaces"]
+    for host in (*fleet.nodes, *fleet.hosts.values()):
+        interfaces: Any = host_facts(fleet, host, peers)["interfaces"]
         found = {route["to"] for interface in interfaces for route in interface["routes"]} - {"0.0.0.0/0", "::/0"}
-        foreign = plan.bodies[other[node.routing_domain]]
-        own = plan.bodies[node.routing_domain]
-        assert {str(own.ipv4), str(own.ipv6)} < found, node.name
-        for text in found:
-            network = ip_network(text)
-            assert not network.overlaps(foreign.ipv4 if network.version == 4 else foreign.ipv6), node.name
+        assert not found & closed, host.name
+        refused = {rule["to"] for one in interfaces for rule in one["rules"] if not rule["table"]}
+        assert refused == (set() if host.site else closed), host.name
 
 
-def test_a_node_leaves_through_the_internet_and_reaches_the_sites_through_the_leased_line(fleet: Fleet) -> None:
-    found = routes(fleet, fleet.nodes[0])
-    assert found["0.0.0.0/0"] == "internet"
-    assert found[str(fleet.province.addressing.sites.ipv4)] == "tslcd"
+def test_a_node_s_own_first_contact_may_use_the_leased_line_and_what_it_forwards_may_not(fleet: Fleet) -> None:
+    interfaces: Any = host_facts(fleet, fleet.nodes[0])["interfaces"]
+    rules = {one["device"]: one["rules"] for one in interfaces}
+    bare = [rule for rule in rules["tslcd"] if rule["to"] and rule["table"]]
+    assert {rule["to"] for rule in bare} == {str(fleet.province.addressing.sites.ipv4), "2001:db8:100::/40"}
+    assert all(rule["own"] and rule["priority"] > 130 for rule in bare)
+    assert not [rule for device in rules if device != "tslcd" for rule in rules[device] if rule["to"]]
+
+
+def test_a_node_leaves_through_the_internet(fleet: Fleet) -> None:
+    assert routes(fleet, fleet.nodes[0])["0.0.0.0/0"] == "internet"
 
 
 def test_a_site_host_leaves_through_its_first_zone(fleet: Fleet) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
+from province.manifest.build import Builder
+from province.manifest.enrolled import Enrolled
+from province.manifest.trust import stand_in
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +71,36 @@ def test_the_same_node_has_the_same_addresses_in_every_environment(production: F
     wanted = {(one.node, one.gateway, one.path.id): (one.node_address, one.port) for one in production.tunnels}
     for tunnel in lab.tunnels:
         assert wanted[tunnel.node, tunnel.gateway, tunnel.path.id] == (tunnel.node_address, tunnel.port)
+
+
+def test_a_peer_that_is_not_enrolled_is_left_out_and_named(production: Fleet) -> None:
+    gateway = next(host for host in production.hosts.values() if host.host_class == "gateway")
+    known, unknown = (tunnel for tunnel in production.tunnels_of(gateway.name)[:2])
+    keys = {known.node: {known.node_device: "PUBLIC="}}
+    trust = replace(stand_in(production), enrolled=Enrolled(keys=keys))
+    manifest = Builder(production, trust).build(gateway)
+    text = manifest.files[f"/etc/wireguard/{known.gateway_device}.conf"].content
+    assert text.count("[Peer]") == 1
+    assert "PublicKey = PUBLIC=" in text
+    other = manifest.files[f"/etc/wireguard/{unknown.gateway_device}.conf"].content
+    assert f"# {unknown.node}, {unknown.node_device}\n# is not enrolled yet" in other
+
+
+def test_a_platform_with_the_module_needs_no_program_and_has_a_vrf_for_each_domain(production: Fleet) -> None:
+    builder = Builder(production, stand_in(production))
+    gateway = builder.build(production.hosts["rach-gia-gateway-1"])
+    assert "wireguard-go" not in gateway.packages
+    assert "Table=1001\n" in gateway.files["/etc/systemd/network/15-gov.netdev"].content
+    assert "VRF=gov\n" in gateway.files["/etc/systemd/network/20-gov-tslcd.network"].content
+    assert "ip link add" in gateway.files["/etc/systemd/system/province-tunnel@.service"].content
+    assert {door.process for door in gateway.listens if door.capability == "tunnel"} == {"kernel"}
+
+
+def test_a_node_says_how_much_it_likes_a_path_in_both_directions(production: Fleet) -> None:
+    node = production.nodes[0]
+    text = Builder(production, stand_in(production)).build(node).files["/etc/bird/bird.conf"].content
+    sessions = {part.split("'")[0]: part for part in text.split("protocol bgp '")[1:]}
+    for tunnel in production.tunnels_of(node.name):
+        session = sessions[tunnel.node_device]
+        assert session.count(f"bgp_local_pref = {200 - tunnel.preference};") == 2
+        assert session.count("bgp_path.prepend(") == 2 * tunnel.preference

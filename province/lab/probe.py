@@ -71,9 +71,18 @@ class Pinger:
         """How many came back so far."""
         return len(self._answered)
 
+    @property
+    def sent(self) -> int:
+        """How many were sent so far."""
+        return len(self._sent)
+
+    def halt(self) -> None:
+        """Send no more; `stop` then tells what came of it. Many are halted together, so that they wait together."""
+        self._stop.set()
+
     def stop(self) -> Outcome:
         """Stop, wait for the last answers, and say what came of it."""
-        self._stop.set()
+        self.halt()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
