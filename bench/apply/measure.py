@@ -16,7 +16,8 @@ from bench.apply.meter import Meter, Sample, environment
 from bench.apply.tools import CHECKOUT, Tool
 from province.errors import ProvinceError
 from province.lab.commands import run
-from province.manifest.trust import MIRROR_KEY, trust_folder
+from province.manifest.build import Builder
+from province.manifest.trust import MIRROR_KEY, load_trust, trust_folder
 
 FOLDER = CHECKOUT / ".province" / "bench"
 Series = defaultdict[str, list[Sample]]
@@ -69,7 +70,8 @@ def prepare(lab: Lab) -> Course:
     shutil.rmtree(FOLDER / "rendered", ignore_errors=True)
     desk = state.Desk(FOLDER, sockets)
     desk.folder.mkdir(parents=True, exist_ok=True)
-    wanted = state.write(desk, lab.fleet, lab.nodes, lab.place.ssh / "operator")
+    builder = Builder(lab.fleet, load_trust(lab.fleet))
+    wanted = state.write(desk, builder, lab.nodes, lab.place.ssh / "operator")
     return Course(lab, desk, wanted, rivals())
 
 

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from province.errors import ProvinceError
-from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.lab.commands import run
 from province.manifest.build import Builder
 from province.manifest.manifest import Manifest
-from province.manifest.trust import load_trust
 
-CAPABILITIES = ("packages", "time", "logging")
+CAPABILITIES = ("packages", "updates", "time")
 WORKERS = 8
 
 Wanted = dict[str, tuple[Manifest, ...]]
@@ -55,9 +53,9 @@ class Desk:
         return self.folder / "names"
 
 
-def write(desk: Desk, fleet: Fleet, hosts: Iterable[Host], operator_key: Path) -> Wanted:
+def write(desk: Desk, builder: Builder, hosts: Iterable[Host], operator_key: Path) -> Wanted:
     """Render the files of every host and write the inventories; returns what they came from."""
-    builder = Builder(fleet, load_trust(fleet))
+    fleet = builder.fleet
     user = fleet.environment.automation.name
     config = fleet.root / fleet.environment.id / "ssh_config"
     wanted: Wanted = {}

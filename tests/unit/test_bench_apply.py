@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from bench.apply import figures, hosts, state, tools
 from bench.apply.meter import Sample, cpu_microseconds, group_path
 from bench.apply.tools import Outcome, Tool, read_ansible, read_pyinfra
 from province.errors import ProvinceError
-from province.fleet.fleet import Fleet
-from province.manifest.trust import TRUST_VARIABLE
+from province.fleet.load import load_fleet
+from province.manifest.build import Builder
+from province.manifest.trust import stand_in
 
 RECAP = """\
 ok: [a-party]
@@ -42,6 +44,9 @@ PYINFRA = """\
     Operation          Hosts   Success   Error   No Change
     Configure chrony   2       1         -       3
 """
+
+PUT = re.compile(r"""(?:put\("[^"]+", "|inventory_hostname \}\})(/[^"]+)""")
+"""The paths of the rendered files that a rival puts."""
 
 SAMPLE = Sample(seconds=2.0, controller=1.0, hosts=4.0, sent=8_000, received=800, code=0, output="")
 
@@ -111,24 +116,18 @@ def test_goals_compare_medians_in_the_right_direction() -> None:
     assert cpu.shown()["at_most"] == 3
 
 
-def test_the_rivals_put_the_very_files_that_our_manifest_names(
-    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    anchors = tmp_path / fleet.environment.id / "trust"
-    anchors.mkdir(parents=True)
-    for name in ("ssh-user-ca.pub", "mirror.asc"):
-        (anchors / name).write_text("key\n", encoding="utf-8")
-    monkeypatch.setenv(TRUST_VARIABLE, str(tmp_path))
+def test_the_rivals_put_the_very_files_that_our_manifest_names(tmp_path: Path) -> None:
+    fleet = load_fleet("lab")
     desk = state.Desk(tmp_path / "desk", tmp_path / "sockets")
     node = next(host for host in fleet.hosts.values() if host.host_class == "edge")
-    wanted = state.write(desk, fleet, [node], Path("/key"))
+    wanted = state.write(desk, Builder(fleet, stand_in(fleet)), [node], Path("/key"))
     files = {path: file.content for one in wanted[node.name] for path, file in one.files.items()}
     own = desk.rendered / node.name
     rendered = {f"/{path.relative_to(own)}": path.read_text() for path in own.rglob("*") if path.is_file()}
     assert rendered == files
     for rival in ("idiomatic/roles", "with_pyinfra"):
         texts = "".join(path.read_text() for path in (tools.HERE / rival).rglob("*") if path.suffix in (".yml", ".py"))
-        assert [path for path in files if path not in texts] == []
+        assert set(PUT.findall(texts)) == set(files), rival
     assert set(json.loads(desk.ansible.read_text())["all"]["hosts"]) == {node.name}
     assert desk.names.read_text() == f"{node.name}\n"
 

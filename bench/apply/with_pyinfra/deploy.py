@@ -1,4 +1,4 @@
-"""The capabilities packages, time and logging as a pyinfra deploy; the files are those of `host.data.rendered`."""
+"""The capabilities packages, updates and time as a pyinfra deploy; the files are those of `host.data.rendered`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ sources = [
 apt.update(name="Read the package lists", _sudo=True, _if=lambda: any(operation.did_change() for operation in sources))
 apt.packages(
     name="Install what the capabilities need",
-    packages=["ca-certificates", "python3-apt", "chrony", "logrotate", "rsyslog", "rsyslog-relp"],
+    packages=["ca-certificates", "python3-apt", "chrony"],
     no_recommends=True,
     _sudo=True,
 )
+
+put("Let nothing update itself", "/etc/apt/apt.conf.d/60-updates")
+for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
+    systemd.service(name=f"Stop {timer}", service=timer, running=False, enabled=False, _sudo=True)
 
 chrony = [
     put("Configure chrony", "/etc/chrony/chrony.conf"),
@@ -47,10 +51,17 @@ systemd.service(
     _if=lambda: any(operation.did_change() for operation in chrony),
 )
 
-rsyslog = put("Configure rsyslog", "/etc/rsyslog.conf", "640")
-journal = put("Configure the journal", "/etc/systemd/journald.conf.d/50-journal.conf")
-systemd.service(name="Run rsyslog", service="rsyslog.service", running=True, enabled=True, _sudo=True)
+put("Put the alarm of the clock", "/usr/local/lib/province/clock-alarm.sh")
+alarm = [
+    put("Make it a service", "/etc/systemd/system/clock-alarm.service"),
+    put("Make its timer", "/etc/systemd/system/clock-alarm.timer"),
+]
+systemd.daemon_reload(name="Read the units", _sudo=True, _if=lambda: any(operation.did_change() for operation in alarm))
+systemd.service(name="Run the alarm's timer", service="clock-alarm.timer", running=True, enabled=True, _sudo=True)
 systemd.service(
-    name="Restart journald", service="systemd-journald.service", restarted=True, _sudo=True, _if=journal.did_change
+    name="Restart the alarm's timer",
+    service="clock-alarm.timer",
+    restarted=True,
+    _sudo=True,
+    _if=lambda: any(operation.did_change() for operation in alarm),
 )
-systemd.service(name="Restart rsyslog", service="rsyslog.service", restarted=True, _sudo=True, _if=rsyslog.did_change)
