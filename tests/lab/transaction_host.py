@@ -34,7 +34,7 @@ LIMIT = 180
 STOPPED = "(stopped)"
 PROGRAM = f"""
 import json, os, sys
-sys.path.insert(0, "/usr/local/lib/province/current")
+sys.path.insert(0, "/usr/local/lib/province-node/current")
 from province_node import entry, node, transaction
 request = json.loads(sys.stdin.readline())
 class Stopping(node.Node):

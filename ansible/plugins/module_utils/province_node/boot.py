@@ -9,7 +9,7 @@ from __future__ import annotations
 from .node import Node, replace_durably, sync_folder
 from .store import JOURNAL
 
-CODE = "/usr/local/lib/province/current"
+CODE = "/usr/local/lib/province-node/current"
 """Where this code lies on the node: a link to the folder that its digest names."""
 PROGRAM = ("/usr/bin/python3", "-IS", CODE)
 RECOVER = f"""\
@@ -17,7 +17,7 @@ RECOVER = f"""\
 [Unit]
 Description=Put back what an interrupted province transaction has left half done
 DefaultDependencies=no
-RequiresMountsFor=/var/lib/province /usr/local/lib/province /etc
+RequiresMountsFor=/var/lib/province /usr/local/lib/province-node /etc
 After=systemd-remount-fs.service
 Before=systemd-sysctl.service network-pre.target systemd-networkd.service nftables.service
 Before=sysinit.target shutdown.target
