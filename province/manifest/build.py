@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 
 from province.fleet.findings import BadData, Finding
@@ -24,16 +23,13 @@ from province.manifest.capability import (
 )
 from province.manifest.contradictions import claimed_twice, refuse_contradictions, shown
 from province.manifest.manifest import Group, Key, Listen, ManagedFile, Manifest, Part, Send, Sysctl, Unit, User
-from province.manifest.peers import Peers
+from province.manifest.peers import AT_SITES, Peers
 from province.manifest.render import TEMPLATES, renderer
 from province.manifest.trust import Trust
 from province.manifest.view import host_view
 
 Variables = Mapping[str, object]
 Repeatable = FileSpec | KeySpec | UnitSpec | UserSpec | ListenSpec | SendSpec
-
-AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers"})
-"""Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
 
 
 class Builder:
@@ -109,7 +105,7 @@ class Builder:
 
         `node_sends`: what their own capabilities ask of the sites. `node_listens`: their doors that sites may come to.
         """
-        nodes = self._nodes_behind if host.host_class == "gateway" else ()
+        nodes = self._peers.node_of_each_domain if host.host_class == "gateway" else ()
         sends: dict[Send, None] = {}
         listens: dict[Listen, None] = {}
         for node in nodes:
@@ -118,12 +114,6 @@ class Builder:
             sends |= dict.fromkeys(one for one in self._sends(chosen, node, view) if set(one.to) <= AT_SITES)
             listens |= dict.fromkeys(one for one in self._listens(chosen, node, view) if set(one.source) <= AT_SITES)
         return {"node_sends": list(sends), "node_listens": list(listens)}
-
-    @cached_property
-    def _nodes_behind(self) -> tuple[Host, ...]:
-        """One node of each routing domain: what nodes ask of the sites does not depend on their commune."""
-        found = {node.routing_domain: node for node in self.fleet.nodes}
-        return tuple(found.values())
 
     def keys(self, host: Host) -> dict[str, Key]:
         """The private keys that a host makes for itself, by path."""

@@ -28,6 +28,9 @@ from province.manifest.passages import Passage, passages
 
 Network = IPv4Network | IPv6Network
 
+AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers"})
+"""Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
+
 EVERYBODY = NetworkPair(ipv4=IPv4Network("0.0.0.0/0"), ipv6=IPv6Network("::/0"))
 
 
@@ -69,6 +72,11 @@ class Peers:
     def passages(self) -> tuple[Passage, ...]:
         """What the zones of communes may reach at the sites."""
         return passages(self.fleet)
+
+    @cached_property
+    def node_of_each_domain(self) -> tuple[Host, ...]:
+        """One node of each routing domain: what nodes ask of the sites does not depend on their commune."""
+        return tuple({node.routing_domain: node for node in self.fleet.nodes}.values())
 
     @cached_property
     def management(self) -> dict[str, NetworkPair]:

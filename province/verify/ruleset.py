@@ -23,8 +23,8 @@ IN_FILE = "unshare --net sh -c 'nft -f /etc/nftables.conf && nft -j list ruleset
 """The ruleset that the next boot will load, seen in a network namespace that is gone afterwards."""
 
 CONTROL_MESSAGES = {"icmp", "ipv6-icmp"}
-CHANGING = {"handle", "elem"}
-"""What differs between two loads of the same file: numbers of objects, and what dynamic sets have gathered."""
+CHANGING = {"handle"}
+"""What differs between two loads of the same file: numbers of objects."""
 
 
 @dataclass(frozen=True, order=True)
@@ -92,8 +92,17 @@ class Ruleset:
             if not isinstance(body, dict) or body.get("table") != name:
                 continue
             place = f"rules of {body['chain']}" if kind == "rule" else f"{kind}s"
+            body = _without_what_it_gathered(body)
             found.setdefault(place, []).append(json.dumps(_stable(body.get("expr", body)), sort_keys=True))
         return {place: items if place.startswith("rules") else sorted(items) for place, items in found.items()}
+
+    def elements(self, name: str, table: str) -> frozenset[tuple[str, ...]]:
+        """The elements of a set or map, each as its parts; the last part of a map's element is what it leads to."""
+        for one in self._objects:
+            body = one.get("set", one.get("map", {}))
+            if (body.get("name"), body.get("table")) == (name, table):
+                return frozenset(_parts(element) for element in body.get("elem", []))
+        raise KeyError(f"table {table} has no set {name}")
 
     def _base_chains(self, hook: str) -> Iterator[dict[str, Any]]:
         for one in self._objects:
@@ -127,6 +136,23 @@ def _opening(rule: list[dict[str, Any]]) -> Opening | None:
         return Opening("", 0, peers)
     ((key, port),) = ports
     return Opening(key.split()[0], int(port), peers)
+
+
+def _parts(element: Any) -> tuple[str, ...]:
+    """An element of a set, taken apart: addresses as prefixes, verdicts by the chain that they name."""
+    if isinstance(element, list):
+        return tuple(part for one in element for part in _parts(one))
+    if isinstance(element, dict) and "concat" in element:
+        return _parts(element["concat"])
+    for verdict in ("goto", "jump"):
+        if isinstance(element, dict) and verdict in element:
+            return (str(element[verdict]["target"]),)
+    return _prefixes(element) if isinstance(element, dict) else (str(element),)
+
+
+def _without_what_it_gathered(body: dict[str, Any]) -> dict[str, Any]:
+    """A set without its elements when packets add them; those of any other set come from the file."""
+    return {key: value for key, value in body.items() if key != "elem" or "dynamic" not in body.get("flags", ())}
 
 
 def _only_answers(matches: dict[str, Any]) -> bool:

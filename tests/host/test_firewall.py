@@ -78,7 +78,61 @@ def test_who_connects_too_fast_is_dropped(firewall: Ruleset) -> None:
     assert len(firewall.rate_limits("input", OURS)) == 2
 
 
-@pytest.mark.hosts("edge", "services", "storage", "bastion")
+@control(15)
+@pytest.mark.hosts("services", "storage", "bastion")
 def test_nothing_passes_through_a_host_that_is_no_router(firewall: Ruleset) -> None:
     """A host with many zones must not become a bridge between them."""
     assert firewall.openings("forward", OURS) == {}
+
+
+@control(3)
+@pytest.mark.proves(78)
+@pytest.mark.hosts("edge", "gateway")
+def test_packets_go_on_between_declared_devices_only(firewall: Ruleset, expected: Expected) -> None:
+    """Between zones, between domains and into a bare line there is no way at all (TCVN 14423:2026, 5.12.2.4d)."""
+    wanted = {(way["from"], way["to"]) for way in expected.facts["ways"]}
+    assert firewall.elements("ways", OURS) == wanted
+    assert firewall.first_rule("forward", OURS)[0]["match"]["op"] == "!="
+    assert firewall.first_rule("forward", OURS)[0]["match"]["right"] == "@ways"
+
+
+@control(3)
+@pytest.mark.proves(78, "systems")
+@pytest.mark.hosts("edge")
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_zones_reach_the_systems_that_their_flows_name(firewall: Ruleset, expected: Expected, family: str) -> None:
+    """Zone, entrance, protocol, port, and the class of the traffic (TCVN 14423:2026, 5.12.2.4d)."""
+    assert firewall.elements(f"passages{family}", OURS) == {
+        (one["zone"], one[f"ipv{family}"], one["protocol"], str(one["port"]), f"class_{one['traffic']}")
+        for one in expected.facts["passages"]
+    }
+
+
+@control(10)
+@pytest.mark.hosts("edge")
+def test_a_zone_sends_under_its_own_addresses_only(firewall: Ruleset, expected: Expected) -> None:
+    """A forged source stops at the device where it comes in (TCVN 14423:2026, 5.5.2.1b)."""
+    assert firewall.elements("zone_sources4", OURS) == {
+        (one["zone"], one["ipv4"]) for one in expected.facts["zone_prefixes"]
+    }
+
+
+@pytest.mark.proves(10, 21)
+@pytest.mark.hosts("gateway")
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_a_domains_devices_carry_its_own_addresses_only(firewall: Ruleset, expected: Expected, family: str) -> None:
+    """Government and Party are closed worlds, whatever a route says."""
+    assert firewall.elements(f"domains{family}", OURS) == {
+        (one["device"], prefix) for one in expected.facts["domain_prefixes"] for prefix in one[f"ipv{family}"]
+    }
+
+
+@control(3)
+@pytest.mark.proves(78, "systems")
+@pytest.mark.hosts("gateway")
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_nodes_reach_the_entrances_of_systems(firewall: Ruleset, expected: Expected, family: str) -> None:
+    """A second check behind the node's own (TCVN 14423:2026, 5.12.2.4d)."""
+    assert firewall.elements(f"systems{family}", OURS) == {
+        (one[f"ipv{family}"], one["protocol"], str(one["port"])) for one in expected.facts["passages"]
+    }

@@ -28,10 +28,13 @@ class Measured:
 
     loss: float
     median_ms: float
+    p95_ms: float
     p99_ms: float
 
     def __str__(self) -> str:
-        return f"loss {self.loss:.1%}, delay {self.median_ms:.1f} ms, p99 {self.p99_ms:.1f} ms"
+        return (
+            f"loss {self.loss:.1%}, delay {self.median_ms:.1f} ms, p95 {self.p95_ms:.1f} ms, p99 {self.p99_ms:.1f} ms"
+        )
 
 
 def serve(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
@@ -62,7 +65,8 @@ def video(sender: socket.socket, receiver: socket.socket, seconds: float) -> Mea
         sender.send(struct.pack("!q", time.time_ns()).ljust(VIDEO_BYTES, b"\0"))
     listener.join()
     ordered = sorted(delays) or [float("inf")]
-    return Measured(1 - len(delays) / count, ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)])
+    median, p95, p99 = (ordered[int(len(ordered) * part)] for part in (0.5, 0.95, 0.99))
+    return Measured(1 - len(delays) / count, median, p95, p99)
 
 
 @contextmanager

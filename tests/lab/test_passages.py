@@ -29,6 +29,8 @@ SITE_EDGES = {f"{''.join(word[0] for word in site.id.split('-'))}-edge" for site
 INTERNET = ("203.0.113.7", "2001:db8:ffff::7")
 """Addresses for documentation (RFC 5737, RFC 3849) that no network of the lab has."""
 UNUSED = 4444
+NEIGHBOUR_FORGOTTEN = 20.0
+"""Seconds until a node has noticed that another computer has an address that it knew (RFC 4861, section 7.3)."""
 DSCP = {"cs0": 0, "cs1": 8, "cs6": 48, "af21": 18, "af31": 26, "ef": 46}
 """Numbers of the marks (RFC 2474, RFC 2597, RFC 3246)."""
 
@@ -141,7 +143,7 @@ def test_the_management_zone_is_entered_from_the_sites_management_zones_only() -
     switch, _ = computer(NODE, "management")
     node = str(NODE.interface("management").address.ipv4.ip)
     with computer_in(PLACE, NODE, "management") as here, serving(here, switch) as port:
-        assert greets(str(station), switch, port)
+        assert greets(str(station), switch, port, patience=NEIGHBOUR_FORGOTTEN)
         assert greets(str(station), node, 22)
         assert not greets(str(elsewhere), switch, port)
         assert not greets(str(elsewhere), node, 22)

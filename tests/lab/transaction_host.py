@@ -34,7 +34,7 @@ LIMIT = 180
 STOPPED = "(stopped)"
 PROGRAM = f"""
 import json, os, sys
-sys.path.insert(0, "/usr/local/lib/province/current")
+sys.path.insert(0, "/usr/local/lib/province-node/current")
 from province_node import entry, node, transaction
 request = json.loads(sys.stdin.readline())
 class Stopping(node.Node):
@@ -165,6 +165,7 @@ class Victim:
         desk.power_off(self.fleet.root.parent, spec, self.name)
         provision.up(self.fleet)
         self.run("systemctl is-system-running --wait || true")
+        self.run("! systemctl is-failed province-recover.service province-watch.service | grep -q failed")
 
     def wait_until_ended(self) -> Answer:
         """Wait, without touching the host, until no transaction is under way; its own account of it."""

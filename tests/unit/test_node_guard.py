@@ -142,6 +142,8 @@ def test_the_timer_counts_anew_after_a_reboot(host: HostInFolder) -> None:
     run(host, NEW, TIME, confirm_seconds=9)
     host.calls.clear()
     assert "still waits" in recovery.at_boot(host)
+    assert host.calls == []
+    assert "within 9 s" in recovery.watch(host)
     assert any("--on-active=9s" in call for call in host.calls)
     assert host.read("/etc/sshd") == "new\n"
 

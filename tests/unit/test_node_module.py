@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -206,36 +205,6 @@ def test_a_failed_health_command_is_asked_again_by_the_next_run(
     host.write("/etc/healthy", "")
     converge(host, **parts)
     assert applied(host)
-
-
-def test_the_source_is_in_place_before_packages_and_packages_before_other_files(host: HostInFolder) -> None:
-    seen: list[tuple[str, bool, bool]] = []
-    plain = host.try_run
-
-    def watch(command: Sequence[str], **environment: str) -> Any:
-        if command[0] == "apt-get":
-            present = [host.path(path).exists() for path in ("/etc/apt/sources.list.d/m.sources", "/etc/chrony.conf")]
-            seen.append(("install" if "install" in command else "update", present[0], present[1]))
-        return plain(command, **environment)
-
-    host.try_run = watch  # type: ignore[method-assign]
-    files = {"/etc/chrony.conf": a_file("x"), "/etc/apt/sources.list.d/m.sources": a_file("x")}
-    converge(host, files=files, packages=["sudo", "chrony"])
-    assert seen == [("update", True, False), ("install", True, False)]
-    update, install = (call for call in host.calls if call.startswith("apt-get"))
-    for call in (update, install):
-        assert "Dir::Etc::SourceList=/etc/apt/sources.list.d/m.sources" in call
-        assert "Dir::Etc::SourceParts=/dev/null" in call
-    assert install.endswith(" chrony")
-
-
-@pytest.mark.parametrize(("fails", "expected"), [("update", "does not answer"), ("install", "could not be installed")])
-def test_packages_that_do_not_come_say_from_where(fails: str, expected: str, host: HostInFolder) -> None:
-    host.fails = fails
-    message = trouble(host, packages=["chrony"], files={"/etc/apt/sources.list.d/m.sources": a_file("x")})
-    assert expected in message
-    assert "/etc/apt/sources.list.d/m.sources" in message
-    assert "it broke" in message
 
 
 def test_accounts_are_made_and_corrected_and_others_left_alone(host: HostInFolder) -> None:

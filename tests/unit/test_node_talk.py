@@ -125,7 +125,7 @@ class Here:
 
     def send(self, request: bytes) -> str:
         self.sizes.append(len(request))
-        moved = request.replace(b"/usr/local/lib/province", str(self.home).encode())
+        moved = request.replace(b"/usr/local/lib/province-node", str(self.home).encode())
         return subprocess.run(
             shlex.split(node_wire.COMMAND), input=moved, capture_output=True, check=True
         ).stdout.decode()

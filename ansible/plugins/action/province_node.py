@@ -15,6 +15,9 @@ from province.manifest.trust import load_trust
 from province.ops import node_talk
 from province.ops.node_wire import COMMAND, NodeTrouble
 
+CONFIRM_SECONDS = 300
+"""How long a node waits for its confirmation; the variable `confirm_seconds` says otherwise."""
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]
     """The controller's half of `province_node`; the other half stays on the node, no module is copied there."""
@@ -31,7 +34,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             {
                 "capability": {"type": "str", "default": ""},
                 "reason": {"type": "str", "default": ""},
-                "confirm_seconds": {"type": "int", "default": 300},
+                "confirm_seconds": {"type": "int", "default": int(variables.get("confirm_seconds", CONFIRM_SECONDS))},
             }
         )
         name = variables["inventory_hostname"]

@@ -23,7 +23,9 @@ options:
     type: str
     default: ""
   confirm_seconds:
-    description: How long the host waits for the confirmation of guarded changes before it puts them back.
+    description:
+      - How long the host waits for the confirmation of guarded changes before it puts them back.
+      - The variable of the same name is the default.
     type: int
     default: 300
 author: [The authors of this repository]

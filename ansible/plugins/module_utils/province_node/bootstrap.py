@@ -17,7 +17,7 @@ import zlib
 from importlib import import_module
 from typing import Any
 
-HOME = "/usr/local/lib/province"
+HOME = "/usr/local/lib/province-node"
 
 
 def main() -> None:

@@ -30,16 +30,18 @@ def answer(request: Request, node: Node | None = None) -> Answer:
 
 
 def main(arguments: list[str]) -> int:
-    """`recover` at boot, `revert GENERATION` when the timer has run out; what was done goes to the journal."""
+    """`recover` and `watch` at boot, `revert GENERATION` when the timer has run out; the system's log hears of it."""
     node = Node()
     try:
         with node.alone(" ".join(arguments), patient=True):
             if arguments[0] == "recover":
                 said = recovery.at_boot(node)
+            elif arguments[0] == "watch":
+                said = recovery.watch(node)
             else:
                 said = recovery.when_time_is_up(node, int(arguments[1]))
-    except Trouble as trouble:
-        sys.stderr.write(f"{trouble}\n")
+    except (Trouble, OSError) as trouble:
+        sys.stderr.write(f"{trouble}; the next run tries again\n")
         return 1
     sys.stdout.write(f"{said}\n" if said else "")
     return 0

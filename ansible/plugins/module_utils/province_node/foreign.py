@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from .boot import OURS
+from .boot import UNITS
 from .node import STAGED, Node
 
 EFFECTIVE = (
@@ -38,7 +38,7 @@ LISTS = "var/lib/dpkg/info/*.list"
 
 def look(node: Node, ours: Iterable[str]) -> list[str]:
     """The paths of such files, sorted; `ours` are those that we declared."""
-    known = {*ours, *OURS}
+    known = {*ours, *UNITS}
     root = Path(node.root)
     found = {
         f"/{place.relative_to(root)}"

@@ -15,18 +15,14 @@ SWITCH_SECONDS = 300
 """What the switch itself may take on top, before a transaction whose process has died goes back by itself."""
 
 
-def arm(node: Node, journal: Journal, more: int = 0, booting: bool = False) -> None:
-    """Start the timer anew: systemd counts it by the monotonic clock and needs neither network nor us for it.
-
-    While the host boots it is only ordered: no timer starts before the part of the boot that waits for us.
-    """
+def arm(node: Node, journal: Journal, more: int = 0) -> None:
+    """Start the timer anew: systemd counts it by the monotonic clock and needs neither network nor us for it."""
     disarm(node, journal)
     node.step("arm")
     seconds = journal.confirm_seconds + more
     name = f"{UNIT}-{journal.generation}-{time.monotonic_ns()}"
     timer = ("--quiet", "--collect", f"--unit={name}", f"--on-active={seconds}s", "--timer-property=AccuracySec=1s")
-    patience = ("--no-block",) if booting else ()
-    done = node.try_run(["systemd-run", *patience, *timer, *PROGRAM, "revert", str(journal.generation)])
+    done = node.try_run(["systemd-run", *timer, *PROGRAM, "revert", str(journal.generation)])
     if done.code:
         raise Trouble(f"the timer that puts guarded changes back cannot be started, nothing was switched:\n{done.tail}")
 

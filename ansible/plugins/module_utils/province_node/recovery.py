@@ -42,18 +42,26 @@ def write_down(node: Node, here: Journal) -> None:
 
 
 def at_boot(node: Node) -> str:
-    """After a power cut: armed goes on with a full timer, committed is written down, anything else goes back."""
+    """Early after a power cut: armed stays for `watch`, committed is written down, anything else goes back."""
     here = journal.read(node)
     if here is None:
         return ""
     if here.phase == journal.ARMED:
-        guard.arm(node, here, booting=True)
         return f"generation {here.generation} still waits for its confirmation"
     if here.phase == journal.COMMITTED:
         write_down(node, here)
         journal.forget(node)
         return f"generation {here.generation} was confirmed and is now written down"
     return put_back(node, here, "the host stopped in the middle of the change", booting=True)
+
+
+def watch(node: Node) -> str:
+    """Later in the boot, when timers can run: what is armed gets its full time anew."""
+    here = journal.read(node)
+    if here is None or here.phase != journal.ARMED:
+        return ""
+    guard.arm(node, here)
+    return f"generation {here.generation} is put back unless it is confirmed within {here.confirm_seconds} s"
 
 
 def before_next(node: Node, controller: str) -> str:

@@ -1,4 +1,4 @@
-"""What the node remembers, below one folder that only root may read, each file whole after a power cut."""
+"""What the node remembers: files of root's own but for the one that says what was applied, each whole at any time."""
 
 from __future__ import annotations
 
