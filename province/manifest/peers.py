@@ -31,6 +31,9 @@ Network = IPv4Network | IPv6Network
 AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers"})
 """Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
 
+OWN = frozenset({"zones"})
+"""Names of peers that mean something else at every node."""
+
 EVERYBODY = NetworkPair(ipv4=IPv4Network("0.0.0.0/0"), ipv6=IPv6Network("::/0"))
 
 
@@ -62,6 +65,8 @@ class Peers:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
+        self._resolved: dict[tuple[tuple[str, ...], str], Prefixes] = {}
+        """What was resolved already: most names mean the same to all nodes."""
 
     @cached_property
     def site_hosts(self) -> tuple[Host, ...]:
@@ -146,7 +151,12 @@ class Peers:
 
         Raises ProvinceError for a zone that the host's place does not have.
         """
-        return prefixes(pair for name in names for pair in self._networks(name, host))
+        wanted = tuple(names)
+        own = host.site or any(name.startswith(ZONE) or name in OWN for name in wanted)
+        key = (wanted, host.name if own else host.host_class)
+        if key not in self._resolved:
+            self._resolved[key] = prefixes(pair for name in wanted for pair in self._networks(name, host))
+        return self._resolved[key]
 
     def _networks(self, name: str, host: Host) -> Iterable[NetworkPair | Network]:
         if name.startswith(ZONE):

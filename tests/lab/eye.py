@@ -25,6 +25,8 @@ from province.lab.state import Place
 
 EVERY_PROTOCOL = 0x0003
 STAND_IN_TABLE = 80
+DISCARD = 9
+"""A port where nobody listens (RFC 863)."""
 PATIENCE = 15.0
 
 SEND = """
@@ -166,6 +168,16 @@ def underlay_devices(place: Place, underlays: Collection[str]) -> frozenset[str]
     """The bridges of underlays and the cables in them."""
     links = network.links_of(place.netns)
     return frozenset(name for name, link in links.items() if name in underlays or link.get("master") in underlays)
+
+
+def introduce(computer: str, routers: Iterable[object]) -> None:
+    """Make a computer and its node know each other, so that nothing for it waits for an answer to who it is."""
+    for router in map(str, routers):
+        with sending(computer, [Probe("tcp", router, DISCARD)]):
+            deadline = time.monotonic() + PATIENCE
+            while "lladdr" not in run(["ip", "-n", computer, "neigh", "show", "to", router]):
+                assert time.monotonic() < deadline, f"{computer} does not find {router}"
+                time.sleep(0.05)
 
 
 def add_address(place: str, address: str) -> None:

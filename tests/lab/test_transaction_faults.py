@@ -146,13 +146,14 @@ def test_somebody_who_works_on_packages_is_waited_for(victim: Victim) -> None:
 
 @pytest.mark.soak
 def test_somebody_who_does_not_stop_working_on_packages_is_named(victim: Victim) -> None:
-    unit = victim.run(f'systemd-run --collect /usr/bin/python3 -c "{HOLD.replace("SECONDS", "3600")}" 2>&1').split()[-1]
+    hold = HOLD.replace("SECONDS", "3600")
+    victim.run(f'systemd-run --collect --unit=probe-lock /usr/bin/python3 -c "{hold}"')
     try:
         message = refusal(victim, part("new"))
         assert "python3" in message
         assert "holds /var/lib/dpkg/lock-frontend" in message
     finally:
-        victim.run(f"systemctl stop {unit}")
+        victim.run("systemctl stop probe-lock.service")
 
 
 def test_a_package_that_nothing_wants_any_more_goes_and_the_account_is_shut(victim: Victim) -> None:
