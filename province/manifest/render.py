@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +35,15 @@ class Renderer:
         )
         self._expressions: dict[str, Callable[..., object]] = {}
         self._texts: dict[str, Callable[..., str]] = {}
+
+    def compile_all(self) -> None:
+        """Compile every template now, for processes that are forked from this one.
+
+        One that is wrong is left out: it is refused, with its line, when a host needs it.
+        """
+        for name in self._environment.list_templates(extensions=["j2"]):
+            with suppress(TemplateSyntaxError):
+                self._environment.get_template(name)
 
     def file(self, template: str, variables: Mapping[str, object], host: str) -> str:
         """The text of a template for a host.
