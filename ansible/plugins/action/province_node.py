@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 from province.errors import ProvinceError
 from province.fleet.load import load_fleet
 from province.manifest.build import Builder
-from province.manifest.render import renderer
+from province.manifest.render import TEMPLATES, renderer
 from province.manifest.trust import load_trust
 from province.ops import node_talk, node_wire
 from province.ops.node_wire import COMMAND, NodeTrouble
@@ -20,7 +20,7 @@ CONFIRM_SECONDS = 300
 """How long a node waits for its confirmation; the variable `confirm_seconds` says otherwise."""
 
 # Ansible imports this before it forks its workers: they inherit what is compiled here.
-renderer().compile_all()
+renderer(TEMPLATES).compile_all()
 node_wire.bootstrap()
 node_wire.code_digest()
 
