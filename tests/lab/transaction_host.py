@@ -192,4 +192,6 @@ def victim() -> Iterator[Victim]:
     host = Victim(fleet, next(host.name for host in fleet.hosts.values() if host.host_class == "edge"))
     yield host
     host.apply(manifest())
+    # An account that is retired is shut, not deleted; the host's own checks would ask whose it is.
+    host.run("if getent passwd probe; then userdel --remove probe; fi")
     host.run(f"test ! -e {FOLDER} && test ! -e {UNIT_FILE} && ! dpkg -s {PACKAGE} 2>&1 | grep -q 'ok installed'")
