@@ -42,7 +42,7 @@ QUIET = (
 def program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        pytest.fail(f"{name} is not installed; as root: make setup-system")
+        pytest.fail(f"{name} is not installed; as root: tools/browser")
     return found
 
 

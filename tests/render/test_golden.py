@@ -22,6 +22,7 @@ HOSTS = [
     ("lab", "rach-gia-services-1"),
     ("lab", "rach-gia-control-plane-1"),
     ("production", "vinh-xuong-people"),
+    ("production", "long-xuyen-people"),
     ("production", "rach-gia-bastion-1"),
     ("production", "rach-gia-worker-1"),
     ("production", "rach-gia-storage-1"),
