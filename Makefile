@@ -9,6 +9,8 @@ OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
 LIVE_TESTS := tests/lab tests/cluster tests/browser
 # How many communes the lab runs, instead of those that inventories/lab/environment.yml names.
 export PROVINCE_COMMUNES := $(COMMUNES)
+# LAB_HA=1: with spare hosts, so that clusters survive the loss of one.
+export PROVINCE_SPARE := $(LAB_HA)
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,7 +32,7 @@ test: setup ## everything that CI runs: lint, types, every test, the real lab (r
 	@$(MAKE) --no-print-directory lab
 	@tools/browser
 	@$(PROVINCE) toolchain build >/dev/null # also what only a test asks for: inside the lab no registry answers
-	@$(PROVINCE) lab run -- .venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
+	@$(PROVINCE) lab run -- .venv/bin/pytest --durations=30 --durations-min=5 $(OFFLINE_TESTS) $(LIVE_TESTS)
 
 test-without-lab: setup lint ## the same where no host can start; tests that need one are skipped with the reason
 	@.venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import model, paths
+from bench import evidence, model, paths, stacks
 from bench.apply import command
+from bench.pulumi import measure as pulumi
+from bench.verify import measure as verify
 from province.errors import ProvinceError
 
 RESULTS = Path(__file__).parent / "results"
@@ -18,8 +20,12 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
     "model": lambda _: model.measure(),
     "paths": lambda _: paths.measure(),
     "apply": command.measure,
+    "evidence": evidence.measure,
+    "pulumi": pulumi.measure,
+    "stacks": lambda _: stacks.measure(),
+    "verify": verify.measure,
 }
-WITHOUT_LAB = ("model",)
+WITHOUT_LAB = ("model", "stacks")
 
 
 def machine() -> dict[str, object]:

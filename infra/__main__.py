@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pulumi
 
 from infra.cluster_access import open_cluster
-from infra.programs import LAYERS
+from infra.programs import PROGRAMS
 from infra.stack import StackName, parse
 from province.errors import ProvinceError
+from province.fleet.layer import LAYERS
 from province.fleet.load import inventories_root, load_fleet
 
 
@@ -30,7 +31,7 @@ def main() -> None:
         cluster = open_cluster(
             fleet, fleet.sites[stack.site], dry_run=pulumi.runtime.is_dry_run(), warn=pulumi.log.warn
         )
-        LAYERS[stack.layer](fleet, cluster)
+        PROGRAMS[stack.layer](fleet, cluster)
     except ProvinceError as error:
         raise pulumi.RunError(str(error)) from None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from province.fleet.site import Site
+from province.fleet.site import Provided, Site
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,10 @@ class Cluster:
 
     site: Site
     provider: pulumi.ProviderResource
+
+    def offers(self, what: Provided) -> bool:
+        """Whether the cluster offers something beyond Kubernetes itself; what needs it is declared only then."""
+        return self.site.cluster is not None and self.site.cluster.offers(what)
 
     @property
     def options(self) -> pulumi.ResourceOptions:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
@@ -17,12 +18,16 @@ from infra.cluster import Cluster
 from infra.kubeconfig import read_kubeconfig
 from infra.live_cluster import LiveCluster, ask
 from province.errors import ExitCode, ProvinceError
+from province.fleet.cluster_plan import api_addresses
 from province.fleet.descriptor import ClusterDescriptor, descriptor_path, read_descriptor, shown
 from province.fleet.fleet import Fleet
-from province.fleet.site import HostRole, Site
+from province.fleet.site import Site
 
 NOT_BUILT = "a cluster that is not built yet"
 """The identity under which a preview shows what a future cluster would hold; nothing is ever applied under it."""
+
+PROGRAM_FOLDER = Path(__file__).resolve().parent
+"""Where Pulumi runs the program: the folder that `main` names in Pulumi.yaml."""
 
 REQUESTS_PER_S = 100
 """How fast the API server is asked. With the provider's own limit a refresh of 240 objects takes a fifth longer."""
@@ -37,8 +42,23 @@ users: [{name: none, user: {}}]
 """
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Which cluster a program may declare objects in, and how it is reached: what its provider is made from."""
+
+    kubeconfig: str
+    """The path of a kubeconfig file as the program sees it, or the content of one."""
+    kube_system_uid: str
+
+
 def open_cluster(fleet: Fleet, site: Site, *, dry_run: bool, warn: Callable[[str], None]) -> Cluster:
-    """The site's cluster with its provider registered, once all three accounts of it agree.
+    """The site's cluster with its provider registered; raises what `identify` raises."""
+    identity = identify(fleet, site, dry_run=dry_run, warn=warn)
+    return Cluster(site, provider(site, identity.kubeconfig, identity.kube_system_uid))
+
+
+def identify(fleet: Fleet, site: Site, *, dry_run: bool, warn: Callable[[str], None]) -> Identity:
+    """The site's cluster, once all three accounts of it agree; nothing is registered yet.
 
     Where no cluster has been built yet, a dry run goes on offline after a warning, so that a change can be
     reviewed in a clean clone. Raises ProvinceError when an account is missing or disagrees.
@@ -46,7 +66,7 @@ def open_cluster(fleet: Fleet, site: Site, *, dry_run: bool, warn: Callable[[str
     path = descriptor_path(fleet.root, fleet.environment.id, site.id)
     if dry_run and not path.is_file():
         warn(f"{shown(path)} is missing: shown is what a new cluster would get; `pulumi up` will refuse")
-        return Cluster(site, provider(site, NOT_BUILT_KUBECONFIG, NOT_BUILT))
+        return Identity(NOT_BUILT_KUBECONFIG, NOT_BUILT)
     descriptor = read_descriptor(path)
     kubeconfig = kubeconfig_path(fleet, site)
     problems = disagreements_with_model(descriptor, fleet, site)
@@ -59,7 +79,7 @@ def open_cluster(fleet: Fleet, site: Site, *, dry_run: bool, warn: Callable[[str
             exit_code=ExitCode.BAD_DATA,
         )
     # Relative to where Pulumi runs the program, so the state is the same from every checkout.
-    return Cluster(site, provider(site, os.path.relpath(kubeconfig), descriptor.kube_system_uid))
+    return Identity(os.path.relpath(kubeconfig, PROGRAM_FOLDER), descriptor.kube_system_uid)
 
 
 def kubeconfig_path(fleet: Fleet, site: Site) -> Path:
@@ -74,18 +94,13 @@ def disagreements_with_model(descriptor: ClusterDescriptor, fleet: Fleet, site: 
         problems.append(f"site: is {descriptor.site}")
     if site.cluster is None:
         problems.append(f"site: the model declares no cluster for {site.id}")
-    elif descriptor.versions.kubernetes != site.cluster.kubernetes:
+        return problems
+    if descriptor.versions.kubernetes != site.cluster.kubernetes:
         wanted = f"the model wants {site.cluster.kubernetes}"
         problems.append(f"versions.kubernetes: is {descriptor.versions.kubernetes}, {wanted}")
-    control_planes = {
-        address
-        for host in fleet.hosts_of(site.id)
-        if host.host_class == HostRole.CONTROL_PLANE.value
-        for address in host.management.plain
-    }
-    if descriptor.address not in control_planes:
-        known = ", ".join(sorted(str(address) for address in control_planes))
-        problems.append(f"endpoint: {descriptor.address} is no control plane of {site.id} (those are {known})")
+    address, port = api_addresses(fleet, site)[fleet.province.management_zone].plain[0], site.cluster.api.port
+    if (descriptor.address, descriptor.port) != (address, port):
+        problems.append(f"endpoint: is {descriptor.endpoint}, the model wants https://{address}:{port}")
     return problems
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from province.fleet.fleet import Fleet
+from province.fleet.policy import APPROVAL, FROZEN, is_frozen
 from province.fleet.system import System
 
 PART_OF = "app.kubernetes.io/part-of"
@@ -38,6 +39,18 @@ def vocabulary(fleet: Fleet) -> Vocabulary:
     return Vocabulary(fleet.province.domain)
 
 
+def marks_of_cluster(fleet: Fleet, declared_in: str) -> Marks:
+    """The marks of what belongs to no system: whoever runs the province's clusters answers for it.
+
+    `declared_in` is the key in the fleet's `origins` of what decides about it.
+    """
+    words = vocabulary(fleet)
+    return Marks(
+        MappingProxyType({MANAGED_BY: "pulumi"}),
+        MappingProxyType({words.key("declared-in"): fleet.origins[declared_in]}),
+    )
+
+
 def marks_of(system: System, fleet: Fleet) -> Marks:
     """The marks of a system. Costs are the owner's, so the owner's label is what they are counted by."""
     words = vocabulary(fleet)
@@ -54,6 +67,11 @@ def marks_of(system: System, fleet: Fleet) -> Marks:
     annotations = {
         words.key("name"): system.name.vi,
         words.key("features"): ",".join(str(row) for row in system.features),
-        words.key("declared-in"): fleet.origins[f"systems/{system.id}"],
+        words.key("declared-in"): fleet.origin_of(system),
     }
+    if is_frozen(system):
+        labels[words.key(FROZEN)] = "true"
+    approvals = fleet.registers.project06_approvals.rows
+    if approval := next((one.id for one in approvals if one.system == system.id), None):
+        annotations[words.key(APPROVAL)] = approval
     return Marks(MappingProxyType(labels), MappingProxyType(annotations))

@@ -1,4 +1,4 @@
-"""The name of a stack says what it is: `<environment>.<site>.<layer>`, such as `lab.rach-gia.systems`."""
+"""The name of a stack says what it is: `<environment>.<site>.<layer>`, such as `lab.rach-gia.platform`."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     DRIFT = 5
     NOTHING_SELECTED = 6
     MACHINE = 7
+    UNKNOWN = 8
+    STALE = 9
 
 
 class ProvinceError(Exception):

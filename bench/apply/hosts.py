@@ -10,6 +10,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.load import COMMUNES_VARIABLE, load_fleet
 from province.lab import guest, provision
+from province.lab.commands import run
 from province.lab.spec import GuestSpec
 from province.lab.state import Place, exclusive
 
@@ -40,8 +41,15 @@ class Lab:
         self.boot()
 
     def boot(self) -> None:
-        """Start what is off."""
+        """Start what is off, and wait until every node has nothing left to start: that is nobody's time."""
         provision.up(self.fleet)
+        for node in self.nodes:
+            self.on(node.name, "systemctl is-system-running --wait || true")
+
+    def on(self, name: str, command: str) -> str:
+        """Run a shell command on a host over a connection of its own, and return what it printed."""
+        config = self.fleet.root / self.fleet.environment.id / "ssh_config"
+        return run(["ssh", "-F", config, "-o", "ControlPath=none", name, command], netns=self.place.netns)
 
     def end(self) -> None:
         """Stop the lab and remove everything of it."""

@@ -31,13 +31,15 @@ class Course:
     desk: state.Desk
     wanted: state.Wanted
     pyinfra: Path
+    quick: bool
     first: Series = field(default_factory=lambda: defaultdict(list))
     again: Series = field(default_factory=lambda: defaultdict(list))
 
     @property
     def rivals(self) -> tuple[Tool, ...]:
         """Who brings empty hosts to the state, ours last: its hosts are those that the rest works on."""
-        return (tools.with_pyinfra(self.desk, self.pyinfra), tools.idiomatic(self.desk, "tuned"), tools.ours())
+        plain = () if self.quick else (tools.idiomatic(self.desk, "tuned"),)
+        return (tools.with_pyinfra(self.desk, self.pyinfra), *plain, tools.ours())
 
     def sample(self, meter: Meter, tool: Tool) -> tuple[Sample, tools.Outcome]:
         """Run a tool once and say what it took."""
@@ -62,7 +64,7 @@ class Course:
         return sample
 
 
-def prepare(lab: Lab) -> Course:
+def prepare(lab: Lab, *, quick: bool) -> Course:
     """Boot the lab, render what the hosts shall have, and install the rivals."""
     lab.boot()
     sockets = lab.place.runtime / "bench"
@@ -72,7 +74,7 @@ def prepare(lab: Lab) -> Course:
     desk.folder.mkdir(parents=True, exist_ok=True)
     builder = Builder(lab.fleet, load_trust(lab.fleet))
     wanted = state.write(desk, builder, lab.nodes, lab.place.ssh / "operator")
-    return Course(lab, desk, wanted, rivals())
+    return Course(lab, desk, wanted, rivals(), quick)
 
 
 def rivals() -> Path:
@@ -84,14 +86,18 @@ def rivals() -> Path:
     return venv / "bin" / "pyinfra"
 
 
-def measure(lab: Lab, rounds: int) -> dict[str, object]:
-    """All figures, for `rounds` runs without a change of each tool; ProvinceError when they are not comparable."""
-    course = prepare(lab)
+def measure(lab: Lab, rounds: int, *, with_stock: bool, quick: bool) -> dict[str, object]:
+    """All figures, for `rounds` runs without a change of each tool; ProvinceError when they are not comparable.
+
+    quick: without plain tasks, and without the goals that are about them.
+    """
+    course = prepare(lab, quick=quick)
     _first(course)
     with _meter(course) as meter:
         _no_change(course, meter, rounds)
         _floor(course, meter, rounds)
-        course.again["stock"].append(course.unchanged(meter, tools.idiomatic(course.desk, "stock")))
+        if with_stock:
+            course.again["stock"].append(course.unchanged(meter, tools.idiomatic(course.desk, "stock")))
         _everything(course, meter, rounds)
     hosts = len(lab.nodes)
     return {
@@ -107,7 +113,7 @@ def _files(course: Course) -> dict[str, int]:
     """How many files the first node has, by what is applied."""
     fleet, node = course.lab.fleet, course.lab.nodes[0]
     return {
-        "ours, tuned, stock, pyinfra": sum(len(one.files) for one in course.wanted[node.name]),
+        "ours, tuned, pyinfra": sum(len(one.files) for one in course.wanted[node.name]),
         "everything": len(Builder(fleet, load_trust(fleet)).build(node).files),
     }
 
@@ -120,7 +126,7 @@ def _first(course: Course) -> None:
             course.lab.renew()
         with _meter(course) as meter:
             course.first[tool.name].append(course.all_changed(meter, tool))
-            now = state.look(course.lab.place.netns, CHECKOUT / "inventories/lab/ssh_config", course.wanted)
+            now = state.look(course.lab.on, course.wanted)
             state.refuse_difference(now, seen or now, tool.name)
             seen = now
             course.unchanged(meter, tools.ours())

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from province.errors import ProvinceError
 from province.fleet.hosts import Host
-from province.lab.commands import run
 from province.manifest.build import Builder
 from province.manifest.manifest import Manifest
 
@@ -64,7 +63,7 @@ def write(desk: Desk, builder: Builder, hosts: Iterable[Host], operator_key: Pat
     for host in hosts:
         address = str(host.management.ipv4.ip)
         place = desk.rendered / host.name
-        wanted[host.name] = tuple(builder.build(host, only=one) for one in CAPABILITIES)
+        wanted[host.name] = tuple(builder.build(host, only=(one,)) for one in CAPABILITIES)
         for manifest in wanted[host.name]:
             for path, file in manifest.files.items():
                 target = place / path.lstrip("/")
@@ -92,13 +91,15 @@ def write(desk: Desk, builder: Builder, hosts: Iterable[Host], operator_key: Pat
     return wanted
 
 
-def look(netns: str, ssh_config: Path, wanted: Wanted) -> dict[str, str]:
-    """What each host has of the wanted things: contents, owners and modes of files, packages, units, leftovers."""
+def look(on: Callable[[str, str], str], wanted: Wanted) -> dict[str, str]:
+    """What each host has of the wanted things: contents, owners and modes of files, packages, units, leftovers.
+
+    `on` runs a shell command on a host and returns what it printed.
+    """
 
     def one(item: tuple[str, tuple[Manifest, ...]]) -> tuple[str, str]:
         name, manifests = item
-        command = f"sudo sh -c {shlex.quote(question(manifests))}"
-        return name, run(["ssh", "-F", ssh_config, "-o", "ControlPath=none", name, command], netns=netns)
+        return name, on(name, f"sudo sh -c {shlex.quote(question(manifests))}")
 
     with ThreadPoolExecutor(WORKERS) as pool:
         return dict(pool.map(one, wanted.items()))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pulumi
 
 from infra.cluster import Cluster
-from infra.marks import marks_of
+from infra.components.storage_classes import storage_class
+from infra.components.system_access import owner_binding
+from infra.marks import marks_of, vocabulary
 from infra.objects import Kind, Objects
 from infra.quantity import KIBI, MILLI, cpu, memory
 from province.fleet.fleet import Fleet
-from province.fleet.system import ContainerLimits, Quota, System
+from province.fleet.system import System
+from province.fleet.tier import ContainerLimits, Quota
 
-POD_SECURITY = {"pod-security.kubernetes.io/enforce": "restricted"}
-"""Pods of systems get no right that a pod need not have (Pod Security Standards, profile restricted)."""
+POD_SECURITY = tuple(f"pod-security.kubernetes.io/{mode}" for mode in ("enforce", "warn", "audit"))
+"""Labels by which the API server refuses pods with more rights, and warns and writes down alike (Pod Security)."""
 
 NAMESPACE_OF_A_NAME = "kubernetes.io/metadata.name"
 """The label that the API server itself gives every namespace."""
@@ -21,7 +24,11 @@ DNS_PORT = 53
 
 
 class SystemNamespace(pulumi.ComponentResource):
-    """The room of one system: its namespace, what it may use, and closed doors on every side but name resolution.
+    """The room of one system: its namespace, what it may use, its owner's access, and doors that are shut.
+
+    Only name resolution is open to every pod. The account that pods get when they name none can ask the API server
+    nothing. A system of level 3 and above is kept apart in namespace, network and storage (Decree 331/2026,
+    Art. 30.8): the label `storage-class` says which class of volumes is its own.
 
     The namespace outlives its declaration: it is protected and, once unprotected, retained, because everything
     that the system has ever stored goes with it.
@@ -29,6 +36,7 @@ class SystemNamespace(pulumi.ComponentResource):
 
     def __init__(self, system: System, *, fleet: Fleet, cluster: Cluster) -> None:
         super().__init__("province:systems:SystemNamespace", system.id, None, cluster.options)
+        self.system = system
         marks = marks_of(system, fleet)
         tier = fleet.tiers[system.tier]
         first = Objects(system.id, marks, self)
@@ -36,7 +44,10 @@ class SystemNamespace(pulumi.ComponentResource):
             Kind.NAMESPACE,
             system.id,
             {},
-            labels=POD_SECURITY,
+            labels={
+                **dict.fromkeys(POD_SECURITY, system.pod_security.value),
+                vocabulary(fleet).key("storage-class"): storage_class(system),
+            },
             options=pulumi.ResourceOptions(protect=True, retain_on_delete=True),
         )
         inside = Objects(system.id, marks, self.namespace)
@@ -44,6 +55,8 @@ class SystemNamespace(pulumi.ComponentResource):
         inside.make(Kind.LIMIT_RANGE, "containers", _limits(tier.containers))
         inside.make(Kind.NETWORK_POLICY, "default-deny", DEFAULT_DENY)
         inside.make(Kind.NETWORK_POLICY, "name-resolution", NAME_RESOLUTION)
+        inside.make(Kind.SERVICE_ACCOUNT, "default", {"automountServiceAccountToken": False})
+        inside.make(Kind.ROLE_BINDING, "owner", owner_binding(fleet, system.owner))
         self.register_outputs({})
 
 

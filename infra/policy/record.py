@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.objects import IN_NO_NAMESPACE
+
 NO_LABELS: Mapping[str, str] = {}
+CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
+CLUSTER_WIDE_KINDS = frozenset(kind.kind for kind in IN_NO_NAMESPACE)
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,20 @@ class Declared:
         return str(found) if found else None
 
     @property
+    def is_cluster_wide(self) -> bool:
+        """Whether its kind stands in no namespace."""
+        return self.kind in CLUSTER_WIDE_KINDS
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """The object's labels."""
         found: Mapping[str, str] = self.body.get("metadata", {}).get("labels") or NO_LABELS
+        return found
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """The object's annotations."""
+        found: Mapping[str, str] = self.body.get("metadata", {}).get("annotations") or NO_LABELS
         return found
 
     @property
@@ -55,8 +70,19 @@ class Declared:
             return _pod_of(self.spec.get("jobTemplate", {}).get("spec", {}))
         return _pod_of(self.spec)
 
+    @property
+    def containers(self) -> list[Mapping[str, Any]]:
+        """Every container of its pods, whenever it runs; empty when it makes none."""
+        pod = self.pod or {}
+        return [one for key in CONTAINER_LISTS for one in pod.get(key) or ()]
+
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace or '-'}/{self.name or '<unnamed>'}"
+
+
+def of_kind(objects: Iterable[Declared], kind: str) -> Iterator[Declared]:
+    """The objects of one kind."""
+    return (one for one in objects if one.kind == kind)
 
 
 def _pod_of(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:

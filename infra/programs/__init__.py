@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
 from infra.cluster import Cluster
-from infra.programs import systems
+from infra.programs import cluster, platform, systems
 from province.fleet.fleet import Fleet
+from province.fleet.layer import CLUSTER, PLATFORM, SYSTEMS
 
 
 class Program(Protocol):
@@ -18,5 +20,11 @@ class Program(Protocol):
         """Register the layer's resources with the engine."""
 
 
-LAYERS: Mapping[str, Program] = MappingProxyType({"systems": systems.declare})
-"""Every layer that exists, lowest first."""
+PROGRAMS: Mapping[str, Program] = MappingProxyType(
+    {
+        CLUSTER: cluster.declare,
+        PLATFORM: platform.declare,
+        **{layer: partial(systems.declare, layer=layer) for layer in SYSTEMS},
+    }
+)
+"""The program of every layer (province.fleet.layer)."""

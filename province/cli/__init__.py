@@ -7,7 +7,25 @@ from typing import Annotated
 
 import typer
 
-from province.cli import check, coverage, diagram, enrol, inventory, job, lab, node, render, show, verify
+from province.cli import (
+    bundle,
+    certificates,
+    check,
+    cloud,
+    coverage,
+    dc,
+    diagram,
+    drift,
+    enrol,
+    evidence,
+    inventory,
+    job,
+    lab,
+    node,
+    render,
+    show,
+    verify,
+)
 from province.errors import ProvinceError
 from province.toolchain.cli import app as toolchain
 
@@ -17,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A province's infrastructure: one model, applied by Ansible and Pulumi, proven by testinfra.\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data, 4 unreachable, 5 drift, 6 nothing selected, "
-    "7 this machine cannot do it.",
+    "7 this machine cannot do it, 8 some fact could not be read, 9 what is known is too old.",
 )
 
 
@@ -37,15 +55,20 @@ app.command("render")(render.render)
 app.command("inventory")(inventory.inventory)
 app.command("coverage")(coverage.show_coverage)
 app.command("diagram")(diagram.diagram)
+app.command("cloud")(cloud.cloud)
 app.command("up")(job.up)
 app.command("apply")(job.apply)
-app.command("drift")(job.drift)
+app.command("drift")(drift.find_drift)
 app.command("enrol")(enrol.enrol)
 app.command("sign")(enrol.sign)
+app.command("certificates")(certificates.certificates)
 app.command("verify")(verify.verify)
 app.command("report")(verify.report)
+app.add_typer(dc.app, name="dc", help="One data centre, from bare hosts to filled cluster.")
+app.add_typer(evidence.app, name="evidence", help="What verification saw: is it as it was written, and what changed.")
 app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
 app.add_typer(lab.app, name="lab", help="The province on this machine.")
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(toolchain, name="toolchain", help="Pinned programs that no registry has prebuilt.")
 
 

@@ -14,7 +14,7 @@ from province.fleet.load import load_fleet
 from province.manifest.enrolment import open_points
 from province.manifest.trust import register_of
 from province.ops import enrol as registration
-from province.ops import whole_job
+from province.ops import hosts
 from province.ops.workplace import Workplace
 
 
@@ -30,7 +30,7 @@ def enrol(
     before = open_points(fleet, register_of(fleet), datetime.now(UTC))
     if before or host:
         chosen = (f"enrol_hosts={host}",) if host else ()
-        whole_job.configure(Workplace.of(fleet), playbook="enrol", variables=chosen)
+        hosts.configure(Workplace.of(fleet), playbook="enrol", variables=chosen)
     after = open_points(fleet, register_of(fleet), datetime.now(UTC))
     if as_json:
         print_json({"enrolled": sorted(set(before) - set(after)), "open": after})

@@ -1,4 +1,4 @@
-"""`province up`, `apply`, `drift`: the whole job, or its first leg, or what it would change."""
+"""`province up`, `apply`: the whole job, or its first leg."""
 
 from __future__ import annotations
 
@@ -8,38 +8,29 @@ from typing import Annotated
 import typer
 
 from province.cli.lab import report as lab_report
-from province.cli.options import Environment, Json, print_json
-from province.errors import ExitCode
+from province.cli.options import Environment, Json
+from province.cli.steps import show, to_stderr
 from province.fleet.check import blockers
 from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.lab import provision
-from province.ops import whole_job
-from province.ops.whole_job import Step
+from province.ops import hosts, whole_job
+from province.ops.step import Step
 from province.ops.workplace import Workplace
 
 
 def up(environment: Environment = "lab", as_json: Json = False) -> None:
     """Do the whole job: boot (lab only), configure, verify, fill the clusters, report."""
     fleet = _ready(environment)
-    steps: list[Step] = []
-
-    def say(step: Step) -> None:
-        steps.append(step)
-        if not as_json:
-            _print(step)
-
-    changed = False
+    booted: list[Step] = []
     if environment == provision.LAB:
-        booted = provision.up(fleet)
-        changed = booted.changed
+        report = provision.up(fleet)
+        booted = [Step("boot", f"{len(report.steps)} steps", report.changed, sum(one.seconds for one in report.steps))]
         if not as_json:
-            lab_report(booted, as_json=False)
-    changed = whole_job.whole_job(fleet, say) or changed
-    if as_json:
-        print_json({"changed": changed, "steps": [vars(step) for step in steps]})
-    elif not changed:
+            lab_report(report, as_json=False)
+    done = show(whole_job.whole_job(_work(fleet), fleet), as_json=as_json, before=booted)
+    if not (as_json or any(step.changed for step in done)):
         typer.echo("nothing changed")
 
 
@@ -49,21 +40,12 @@ def apply(
     check: Annotated[bool, typer.Option("--check", help="Only say what would change.")] = False,
 ) -> None:
     """Configure every host with the playbook `site`."""
-    step = whole_job.configure(Workplace.of(_ready(environment)), check=check)
-    print_json(vars(step)) if as_json else _print(step)
+    work = _work(_ready(environment))
+    show((hosts.configure(one, check=check) for one in [work]), as_json=as_json)
 
 
-def drift(environment: Environment = "lab", as_json: Json = False) -> None:
-    """Say what on hosts and clusters is not as declared, without touching it; exit 5 when something is not."""
-    fleet = load_fleet(environment)
-    steps = list(whole_job.find_drift(Workplace.of(fleet), fleet))
-    if as_json:
-        print_json([vars(step) for step in steps])
-    else:
-        for step in steps:
-            _print(step)
-    if any(step.changed for step in steps):
-        raise typer.Exit(int(ExitCode.DRIFT))
+def _work(fleet: Fleet) -> Workplace:
+    return Workplace.of(fleet, to_stderr)
 
 
 def _ready(environment: str) -> Fleet:
@@ -72,8 +54,3 @@ def _ready(environment: str) -> Fleet:
     if waiting := blockers(fleet, datetime.now(UTC).date()):
         raise BadData(waiting)
     return fleet
-
-
-def _print(step: Step) -> None:
-    minutes, seconds = divmod(round(step.seconds), 60)
-    typer.echo(f"{step.name:<28} {step.line:<52} {minutes}:{seconds:02d}")

@@ -26,9 +26,14 @@ def _checkout() -> Path:
 
 
 @app.command()
-def up(as_json: Json = False) -> None:
+def up(
+    as_json: Json = False,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="Serve hosts from this bundle, not from the cache.")
+    ] = None,
+) -> None:
     """Boot what the lab lacks: images, networks, package source, hosts. Nothing is configured yet."""
-    report(provision.up(_fleet()), as_json)
+    report(provision.up(_fleet(), bundle=bundle), as_json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from province.fleet.cluster_plan import check_clusters
 from province.fleet.commune import Commune, CommuneKind
 from province.fleet.control import check_controls
 from province.fleet.endpoint import Protocol, check_endpoints, unconfirmed
@@ -14,10 +15,13 @@ from province.fleet.fact import Body
 from province.fleet.feature import check_features
 from province.fleet.findings import Finding
 from province.fleet.flows import check_systems
+from province.fleet.policy import check_policy
 from province.fleet.references import check_references, unresolved
 from province.fleet.register import check_registers
+from province.fleet.rooms import check_rooms
 from province.fleet.site import HostRole, Site, SitePurpose
 from province.fleet.traffic import check_traffic
+from province.fleet.work_record import check_work_records
 
 if TYPE_CHECKING:
     from province.fleet.fleet import Fleet
@@ -32,6 +36,7 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
         *_units(fleet),
         *_names(fleet),
         *_sites(fleet),
+        *check_clusters(fleet),
         *_overlay(fleet, declared_sites),
         *_plan(fleet),
         *_catalogue(fleet),
@@ -82,6 +87,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         features=fleet.features,
         origins=fleet.origins,
     )
+    yield from check_rooms(fleet.systems, fleet.platform, fleet.origins)
     yield from check_endpoints(
         fleet.endpoints,
         zones=[zone.id for zone in fleet.province.site_zones],
@@ -98,6 +104,17 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         fleet.registers,
         communes=fleet.communes,
         zones=commune_zones,
+        origins=fleet.origins,
+    )
+    yield from check_work_records(
+        fleet.registers.work_records.rows,
+        controls=fleet.controls,
+        file=_file_of(fleet, "registers/work-records"),
+    )
+    yield from check_policy(
+        fleet.registers.policy_exceptions.rows,
+        fleet.registers.project06_approvals.rows,
+        systems=fleet.systems,
         origins=fleet.origins,
     )
 

@@ -157,7 +157,7 @@ def _rooms(fleet: Fleet) -> dict[int, tuple[str, ...]]:
     """The namespaces that clusters hold, under each row that their system serves."""
     found: dict[int, tuple[str, ...]] = {}
     clusters = {site.purpose for site in fleet.sites.values() if site.cluster is not None}
-    for id_, system in fleet.systems.items():
+    for id_, system in (*fleet.systems.items(), *fleet.platform.items()):
         if system.has_room and clusters.intersection(system.placed_in(fleet.tiers)):
             for row in system.features:
                 found[row] = (*found.get(row, ()), f"namespace {id_}")

@@ -5,14 +5,14 @@ The lab and production differ by this overlay only; no role, component or progra
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
 
 from province.fleet.commune import CommuneCode
 from province.fleet.fact import DeviceName, Fact, NonBlank, Slug
 from province.fleet.province import AddressPlan, DomainName, ZoneName
-from province.fleet.site import HostRole
+from province.fleet.site import HostRole, NetworkEngine
 
 
 class Platform(Fact):
@@ -39,17 +39,36 @@ class Platform(Fact):
     """Whether the kernel under the host confines its programs by AppArmor."""
     boots_itself: bool
     """Whether the host has a boot loader and a kernel of its own."""
+    reserved: Reserved
+    """What of a cluster node the host keeps for itself."""
     integrity_scan: NonBlank
     """When every system file is compared with its checksum: a calendar event of systemd.time(7)."""
+    malware_scan: NonBlank
+    """When files are searched for malware, in the same form."""
+    intrusion_rules: NonBlank
+    """When gateways fetch newer rules of intrusion detection, in the same form."""
+    signatures_days: PositiveInt
+    """So many whole days old may be what malware and attacks are known by."""
     base_packages: tuple[NonBlank, ...] = ()
     """What such a machine needs beside Debian's standard set and what the roles declare: kernel, boot loader."""
+
+
+class DatabaseSize(Fact):
+    """What a database gets that says nothing of itself: servers, and for each of them time, memory and disk."""
+
+    instances: PositiveInt
+    cpu_millicores: PositiveInt
+    memory_mib: PositiveInt
+    storage_gib: PositiveInt
 
 
 class SiteOverlay(Fact):
     """What an environment sets differently at one site."""
 
     hosts: dict[HostRole, NonNegativeInt] = Field(default_factory=dict)
-    network_engine: Slug | None = None
+    spare_hosts: dict[HostRole, NonNegativeInt] = Field(default_factory=dict)
+    """What replaces `hosts` when the environment is asked to survive the loss of hosts (PROVINCE_SPARE)."""
+    network_engine: NetworkEngine | None = None
 
 
 class Environment(Fact):
@@ -71,11 +90,15 @@ class Environment(Fact):
     fast_communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
     """Whose nodes watch their paths by the fast timers; the others take the calm ones."""
     sites: dict[Slug, SiteOverlay] = Field(default_factory=dict)
+    databases: DatabaseSize
+    """The size of databases of which the systems say nothing else."""
     domain: DomainName | None = None
     automation: Account
     """Whom Ansible acts as: a certificate and no password; sudo asks it nothing."""
     automation_from: Literal["bastion", "router"]
     """Where automation may come from: the sites' bastions, or the network's router, behind which a desk stands."""
+    identity_provider: IdentityProvider | None = None
+    """Who vouches for people towards the clusters; without one, only certificates open them."""
     administrators: tuple[Account, ...] = ()
     """People, each under an own name; they enter through the bastion, with a second factor."""
     break_glass: Account
@@ -111,6 +134,27 @@ class ForwardZone(Fact):
 
     zone: ZoneName
     to: Literal["router"] | Slug
+
+
+class Reserved(Fact):
+    """Processor time (thousandths of one) and memory (MiB) that pods never get."""
+
+    cpu_millis: NonNegativeInt
+    memory_mib: NonNegativeInt
+
+
+class IdentityProvider(Fact):
+    """An OpenID Connect provider: its issuer as the tokens name it, for whom they must be, and what they say.
+
+    `user` and `groups` are the claims that hold the name and the groups; in the clusters both carry `prefix` in front,
+    so that nobody can be called like one of Kubernetes' own accounts.
+    """
+
+    issuer: Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+(/[^\s?#]*)?$")]
+    audience: NonBlank
+    user: NonBlank
+    groups: NonBlank
+    prefix: NonBlank
 
 
 class Account(Fact):

@@ -16,19 +16,21 @@ from province.fleet.environment import Environment
 from province.fleet.fact import Fact
 from province.fleet.feature import Feature
 from province.fleet.hosts import Host, edge_nodes, site_hosts
+from province.fleet.layer import PLATFORM, SYSTEMS
 from province.fleet.province import Province
 from province.fleet.references import Declaration
 from province.fleet.register import Registers
 from province.fleet.site import Site, SitePurpose
 from province.fleet.source import Source
-from province.fleet.system import Owner, System, Tier
+from province.fleet.system import System
+from province.fleet.tier import Owner, Tier
 from province.fleet.tunnels import Tunnel, plan_tunnels
 from province.fleet.waves import Wave, plan_waves, wave_numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fleet:
-    """Everything that is declared, as one environment sees it."""
+    """Everything that is declared, as one environment sees it. Each is itself alone: what follows from it is cached."""
 
     root: Path
     province: Province
@@ -36,6 +38,8 @@ class Fleet:
     communes: Mapping[str, Commune]
     sites: Mapping[str, Site]
     systems: Mapping[str, System]
+    platform: Mapping[str, System]
+    """What the clusters run for all systems; each has a room and an owner like any system."""
     endpoints: Mapping[str, Endpoint]
     owners: Mapping[str, Owner]
     tiers: Mapping[str, Tier]
@@ -99,10 +103,23 @@ class Fleet:
 
     def systems_at(self, site: Site) -> tuple[System, ...]:
         """The systems that have their room in a site's cluster, by id."""
+        return self._placed(self.systems, site)
+
+    def rooms_at(self, site: Site, layer: str) -> tuple[System, ...]:
+        """The systems whose rooms one layer of a site's cluster holds, by id; none for the layer below all rooms."""
+        if layer == PLATFORM:
+            engine = site.cluster.network_engine if site.cluster else None
+            return tuple(part for part in self._placed(self.platform, site) if part.network_engine in {None, engine})
+        return tuple(system for system in self.systems_at(site) if system.pillar is SYSTEMS.get(layer))
+
+    def origin_of(self, system: System) -> str:
+        """The file in which a system, or a part of the platform, is declared."""
+        collection = "platform" if system.id in self.platform else "systems"
+        return self.origins[f"{collection}/{system.id}"]
+
+    def _placed(self, systems: Mapping[str, System], site: Site) -> tuple[System, ...]:
         return tuple(
-            system
-            for system in self.systems.values()
-            if system.has_room and site.purpose in system.placed_in(self.tiers)
+            system for system in systems.values() if system.has_room and site.purpose in system.placed_in(self.tiers)
         )
 
     @cached_property
@@ -112,6 +129,7 @@ class Fleet:
             "communes": self.communes,
             "sites": self.sites,
             "systems": self.systems,
+            "platform": self.platform,
             "endpoints": self.endpoints,
             "owners": self.owners,
             "tiers": self.tiers,

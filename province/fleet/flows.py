@@ -8,7 +8,8 @@ from province.fleet.endpoint import Endpoint
 from province.fleet.feature import Feature, FeatureKind
 from province.fleet.findings import Finding
 from province.fleet.references import unresolved
-from province.fleet.system import End, EndKind, Exposure, Flow, System, Tier, end_of
+from province.fleet.system import End, EndKind, Exposure, Flow, System, end_of
+from province.fleet.tier import Tier
 
 
 def check_systems(

@@ -53,6 +53,8 @@ class Host:
     """A node's part of its routing domain: every zone lies in it."""
     index: int = 1
     """Its number among the hosts of its role at its site, from 1."""
+    rack: Slug | None = None
+    """What fails together at a site: hosts of one role stand in its racks in turn."""
 
     @property
     def management(self) -> AddressPair:
@@ -145,4 +147,5 @@ def _site_host(province: Province, site: Site, rank: int, role: HostRole, index:
         forwards=layout.forwards,
         asn=province.routing.site_asn + rank if role is HostRole.GATEWAY else 0,
         index=index,
+        rack=site.racks[(index - 1) % len(site.racks)].id if site.racks else None,
     )

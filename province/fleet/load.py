@@ -26,12 +26,16 @@ from province.fleet.references import unresolved
 from province.fleet.register import Registers
 from province.fleet.site import Site
 from province.fleet.source import Source
-from province.fleet.system import Owner, System, Tier
+from province.fleet.system import System
+from province.fleet.tier import Owner, Tier
 
 FactT = TypeVar("FactT", bound=BaseModel)
 
 COMMUNES_VARIABLE = "PROVINCE_COMMUNES"
 """Environment variable: how many communes this environment runs, instead of those its file names."""
+
+SPARE_VARIABLE = "PROVINCE_SPARE"
+"""Environment variable: 1 for an environment that survives the loss of hosts (`spare_hosts` of its file)."""
 
 
 def inventories_root() -> Path:
@@ -114,11 +118,13 @@ def load_fleet(environment: str = "lab", root: Path | None = None, fleet_dir: st
     Raises BadData with every finding of every file, and ProvinceError for an environment that does not exist.
     """
     root = root or inventories_root()
-    return _load(environment, root, fleet_dir, os.environ.get(COMMUNES_VARIABLE, ""))
+    return _load(
+        environment, root, fleet_dir, os.environ.get(COMMUNES_VARIABLE, ""), os.environ.get(SPARE_VARIABLE, "")
+    )
 
 
 @cache
-def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str) -> Fleet:
+def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, spare_wanted: str) -> Fleet:
     overlay_path = root / environment / "environment.yml"
     if not overlay_path.is_file():
         known = sorted(path.parent.name for path in root.glob("*/environment.yml"))
@@ -132,6 +138,7 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str) ->
     communes = _communes(reader, base / "communes")
     sites = reader.folder(Site, base / "sites", "sites")
     systems = reader.folder(System, base / "systems", "systems")
+    platform = reader.folder(System, base / "platform", "platform")
     endpoints = reader.listing(Endpoint, base / "endpoints.yml", "endpoints")
     owners = reader.listing(Owner, base / "owners.yml", "owners")
     tiers = reader.listing(Tier, base / "tiers.yml", "tiers")
@@ -147,8 +154,9 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str) ->
         province=_with_overlay(reader, province, overlay, overlay_path.parent),
         environment=_sized(overlay, communes_wanted, communes),
         communes=MappingProxyType(communes),
-        sites=MappingProxyType(_overlaid_sites(sites, overlay)),
+        sites=MappingProxyType(_overlaid_sites(sites, overlay, spare=_spare(spare_wanted))),
         systems=MappingProxyType(systems),
+        platform=MappingProxyType(platform),
         endpoints=MappingProxyType(endpoints),
         owners=MappingProxyType(owners),
         tiers=MappingProxyType(tiers),
@@ -218,14 +226,24 @@ def _with_overlay(reader: _Reader, province: Province, overlay: Environment, fol
     return province.model_copy(update=changes)
 
 
-def _overlaid_sites(sites: Mapping[str, Site], overlay: Environment) -> dict[str, Site]:
+def _spare(wanted: str) -> bool:
+    """Whether the environment was asked to survive the loss of hosts."""
+    if wanted not in {"", "0", "1"}:
+        raise ProvinceError(
+            f"{SPARE_VARIABLE}={wanted} is neither yes nor no", hint="use 1, or leave it away", exit_code=ExitCode.USAGE
+        )
+    return wanted == "1"
+
+
+def _overlaid_sites(sites: Mapping[str, Site], overlay: Environment, *, spare: bool) -> dict[str, Site]:
     found = dict(sites)
     for name, change in overlay.sites.items():
         if name not in found:
             continue
         site = found[name]
+        counts = {**change.hosts, **(change.spare_hosts if spare else {})}
         hosts = {
-            role: group.model_copy(update={"count": change.hosts.get(role, group.count)})
+            role: group.model_copy(update={"count": counts.get(role, group.count)})
             for role, group in site.hosts.items()
         }
         cluster = site.cluster

@@ -118,6 +118,12 @@ GLOSSARY = (
         "what was seen on a host, when, by whom, and what was expected",
         "not a report, which only shows evidence",
     ),
+    Term(
+        "ledger",
+        "sổ bằng chứng",
+        "the signed list of all runs of a folder of evidence, sealed or let go",
+        "not a register, which is part of the model",
+    ),
     Term("drift", "sai lệch", "a difference between the model and what a host or cluster really is"),
     Term("lab", "phòng thí nghiệm", "the province on one machine, without a route outside"),
     Term("mission", "nhiệm vụ", "everything that the province's agreement, reports and tasks name, row by row"),

@@ -6,7 +6,7 @@ from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, StringConstraints
+from pydantic import Field, PositiveInt, StringConstraints, field_validator
 
 from province.fleet.commune import BackupKind, CommuneKind
 from province.fleet.fact import (
@@ -137,6 +137,24 @@ class Clock(Fact):
     source: SourceRef
 
 
+class EvidencePlan(Fact):
+    """How long what verification saw is kept, and how old it may be before it says nothing any more.
+
+    `retention` maps a class of runs to months; a run is of the class `routine` unless it was asked for as another.
+    """
+
+    retention: dict[Slug, PositiveInt]
+    stale_after_hours: PositiveInt
+    source: SourceRef
+
+    @field_validator("retention")
+    @classmethod
+    def _has_routine(cls, retention: dict[str, int]) -> dict[str, int]:
+        if "routine" not in retention:
+            raise ValueError("the class `routine` must be there: it is that of a run nobody asked to keep for longer")
+        return retention
+
+
 class AddressReview(Fact):
     """Address records are reviewed every year (Circular 19/2023/TT-BTTTT, through source V4)."""
 
@@ -199,6 +217,7 @@ class Province(Fact):
     management_zone: DeviceName
     addressing: AddressPlan
     clock: Clock
+    evidence: EvidencePlan
     stages: tuple[WaveStage, ...]
     unreachable_budget: Percent
     framework: NonBlank

@@ -13,28 +13,17 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from province.fleet.cloud import CloudRequirement
 from province.fleet.fact import Fact, FeatureId, Figure, Names, NonBlank, Slug, SourceRef
 from province.fleet.findings import Finding
+from province.fleet.policy import PolicyException, Project06Approval
 from province.fleet.province import DomainName
 from province.fleet.references import unresolved
+from province.fleet.row import Row
+from province.fleet.work_record import WorkRecord
 
 PROVINCE = "province"
 """The scope of what is not a commune's."""
-
-
-class Row(Fact):
-    """One row of a register; `key` tells it from the others."""
-
-    @property
-    def key(self) -> str:
-        """What identifies the row: its id, scope or number."""
-        values = (getattr(self, name, None) for name in ("id", "scope", "number"))
-        return next(str(value) for value in values if value is not None)
-
-    @property
-    def counted_as(self) -> str:
-        """Under which status the row is counted; empty when it has none."""
-        return str(getattr(self, "status", ""))
 
 
 class TaskStatus(StrEnum):
@@ -217,6 +206,10 @@ class Registers(Fact):
     network_services: Register[NetworkService]
     standards: Register[Standard]
     blocked_names: Register[BlockedName]
+    policy_exceptions: Register[PolicyException]
+    project06_approvals: Register[Project06Approval]
+    cloud_criteria: Register[CloudRequirement]
+    work_records: Register[WorkRecord]
 
     def by_name(self) -> dict[str, Register[Any]]:
         """Each register under the name of its file."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from province.fleet.fact import Fact, FeatureId, Location, Names, NonBlank, Slug, SourceRef
+from province.fleet.fact import Fact, FeatureId, Location, Names, NonBlank, Port, Slug, SourceRef
 
 
 class SitePurpose(StrEnum):
@@ -40,8 +41,28 @@ class Duty(StrEnum):
     TIME = "time"
     LOGS = "logs"
     MIRROR = "mirror"
+    REGISTRY = "registry"
     BACKUP = "backup"
     MONITORING = "monitoring"
+
+
+NetworkEngine = Literal["bridge", "calico", "cilium"]
+"""What connects the pods of a cluster: the plain bridge of the CNI project with static routes, or an engine."""
+
+
+class Provided(StrEnum):
+    """What a cluster offers beyond Kubernetes itself; an object that needs it is declared only where it is there."""
+
+    LOCAL_PATH = "local-path"
+    """Volumes on the disks of the nodes themselves."""
+    METRICS_SERVER = "metrics-server"
+    """How busy pods are, so that their number can follow."""
+    CLOUDNATIVE_PG = "cloudnative-pg"
+    """Databases that are built, watched and failed over by their operator."""
+    INGRESS = "ingress"
+    """A controller that takes in users' connections by name."""
+    MONITORING = "monitoring"
+    """Somebody who collects figures and knows what to make of rules and dashboards."""
 
 
 class FacilityRating(Fact):
@@ -81,15 +102,63 @@ class HostGroup(Fact):
     source: SourceRef
 
 
+class ApiEndpoint(Fact):
+    """Where a cluster is asked: an address in each zone of its control planes that one of them holds at a time.
+
+    `number` is the address's place inside the zones, below those of the hosts. `port` is the load balancer's, which
+    stands on every control plane; each API server itself listens on 6443, as everywhere.
+    """
+
+    number: Annotated[int, Field(ge=2)]
+    port: Port
+
+
+class Snapshots(Fact):
+    """When every member of etcd keeps a copy of its data (a calendar event of systemd.time(7)), and how many stay."""
+
+    calendar: NonBlank
+    kept: PositiveInt
+
+
+class BackupStore(Fact):
+    """An S3-compatible store outside the cluster for copies of what it holds (3-2-1: TCVN 14423:2026, 5.11).
+
+    `credentials` names the secret in each room with the keys `id` and `key`; it is no fact and stands nowhere in git.
+    """
+
+    url: NonBlank
+    bucket: Slug
+    credentials: Slug
+    source: SourceRef
+
+
 class Cluster(Fact):
     """The site's Kubernetes cluster: one per site with its own etcd, never stretched over two sites."""
 
     kubernetes: NonBlank
+    api: ApiEndpoint
     pods: IPv4Network
     services: IPv4Network
     pods_v6: IPv6Network
     services_v6: IPv6Network
-    network_engine: Slug
+    network_engine: NetworkEngine
+    snapshots: Snapshots
+    renew_before_days: Annotated[int, Field(ge=31, le=300)]
+    """How long before they run out the control planes' certificates are renewed; kubeadm makes them for a year."""
+    provides: tuple[Provided, ...] = ()
+    backup_store: BackupStore | None = None
+
+    @property
+    def dual_stack(self) -> bool:
+        """Whether pods and services have IPv6 addresses, too.
+
+        Network policies on the plain bridge are enforced for IPv4 alone: a second address would be a way round them.
+        """
+        return self.network_engine != "bridge"
+
+    def offers(self, what: Provided) -> bool:
+        """Whether the cluster offers something beyond Kubernetes itself."""
+        return what in self.provides
 
 
 class BridgeRoom(Fact):

@@ -1,7 +1,6 @@
 """The systems of the province: what runs on the clusters, for whom, how well protected, and who talks to whom.
 
-`systems/<id>.yml` holds one system; its id is the file's name. `tiers.yml` lists what each tier promises and what
-a system of it may use by default; `owners.yml` lists who answers for systems.
+`systems/<id>.yml` holds one system; its id is the file's name.
 """
 
 from __future__ import annotations
@@ -10,26 +9,17 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
+from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from province.fleet.fact import Fact, FeatureId, Names, NonBlank, Port, Slug, SourceRef
 from province.fleet.site import SitePurpose
+from province.fleet.tier import Quota, Tier, TierId
 
 LEVEL_OF_THE_PROVINCE = 3
 """Decree 331/2026: infrastructure that serves the bodies of one province is level 3; less needs a reason."""
 
 LEVEL_OF_PRIVATE_DATA = 2
 """Decree 331/2026: a system with private or personal data is level 2 at least."""
-
-
-class TierId(StrEnum):
-    """How soon a system must be back, from A (an hour) to D (best effort); E lives on the edge nodes."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-    D = "D"
-    E = "E"
 
 
 class DataClass(StrEnum):
@@ -57,6 +47,14 @@ class Exposure(StrEnum):
     TSLCD = "tslcd"
     INTERNET = "internet"
     NONE = "none"
+
+
+class PodSecurity(StrEnum):
+    """What the pods of a room may do, by the three profiles of the Pod Security Standards."""
+
+    RESTRICTED = "restricted"
+    BASELINE = "baseline"
+    PRIVILEGED = "privileged"
 
 
 class State(StrEnum):
@@ -92,6 +90,8 @@ WELL_KNOWN_PORTS = {
 }
 """The port each provided kind listens on by its own convention; a volume has none."""
 
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^(/[a-z0-9._-]+)+$")]
+
 HTTP_PORTS = frozenset({8080, 8443})
 """The province's convention: a component that speaks HTTP listens on one of these."""
 
@@ -99,61 +99,11 @@ HTTPS = 443
 """Where the entrance of a site offers everything that speaks HTTP."""
 
 
-class Owner(Fact):
-    """An organisation that answers for systems; its id is also the name of the group with rights to them.
-
-    `contact` is null in git: people's names and numbers are not published. `verified` says that the
-    organisation has confirmed that it is the owner.
-    """
-
-    id: Slug
-    name: Names
-    contact: NonBlank | None
-    verified: bool = False
-    source: SourceRef
-    features: tuple[FeatureId, ...] = ()
-
-
-class Quota(Fact):
-    """The most that one system may use in one cluster."""
-
-    cpu_cores: PositiveInt
-    memory_gib: PositiveInt
-    pods: PositiveInt
-    storage_gib: NonNegativeInt
-
-
-class ContainerLimits(Fact):
-    """What a container gets when it asks for nothing, and the most it may ask for."""
-
-    default_cpu_millicores: PositiveInt
-    default_memory_mib: PositiveInt
-    max_cpu_millicores: PositiveInt
-    max_memory_mib: PositiveInt
-
-
-class Tier(Fact):
-    """One class of service: how much data and time a failure may cost, where its systems run, what they get.
-
-    `rpo_minutes` and `rto_minutes` are null where nothing is promised. `placement` names sites by what they are
-    for; it is empty for what runs on the edge nodes themselves.
-    """
-
-    id: TierId
-    name: Names
-    rpo_minutes: NonNegativeInt | None
-    rto_minutes: NonNegativeInt | None
-    placement: tuple[SitePurpose, ...]
-    quota: Quota
-    containers: ContainerLimits
-    source: SourceRef
-    features: tuple[FeatureId, ...] = ()
-
-
 class Component(Fact):
     """One part of a system. A workload names its image; null says that nobody has delivered it yet.
 
-    `port` is null for a workload that only calls others. Sizes are per replica.
+    `port` is null for a workload that only calls others. Sizes are per replica; with `most_replicas` their number
+    follows the load. `storage_at` is where a workload finds its `storage_gib`.
     """
 
     kind: ComponentKind = ComponentKind.WORKLOAD
@@ -163,7 +113,9 @@ class Component(Fact):
     cpu_millicores: PositiveInt | None = None
     memory_mib: PositiveInt | None = None
     replicas: PositiveInt | None = None
+    most_replicas: PositiveInt | None = None
     storage_gib: PositiveInt | None = None
+    storage_at: AbsolutePath | None = None
 
     @model_validator(mode="after")
     def _image_of_workloads_only(self) -> Self:
@@ -172,6 +124,12 @@ class Component(Fact):
             raise ValueError("a workload says its image; write `image: null` while it is not delivered")
         if not is_workload and self.image is not None:
             raise ValueError(f"the platform provides the image of a {self.kind.value}")
+        if (self.storage_at is not None) != (is_workload and self.storage_gib is not None):
+            raise ValueError(
+                "a workload with `storage_gib` says in `storage_at` where it wants it, and nothing else does"
+            )
+        if self.most_replicas is not None and self.most_replicas <= (self.replicas or 1):
+            raise ValueError("`most_replicas` is more than `replicas`, else leave it out")
         return self
 
     @property
@@ -249,7 +207,9 @@ class System(Fact):
     """One system of the province.
 
     Below level 3 `level_reason` says why; splitting a system to lower its level is forbidden (Decree 331/2026).
-    `placement` and `quota` are only given where they differ from the tier's.
+    Where pods may do more than the profile `restricted` allows, `pod_security_reason` says why.
+    `placement` and `quota` are only given where they differ from the tier's. A part of the platform that serves one
+    network engine names it in `network_engine`: other clusters have no room for it.
     """
 
     id: Slug
@@ -262,10 +222,13 @@ class System(Fact):
     pillar: Pillar
     exposure: Exposure
     project06: bool = False
+    pod_security: PodSecurity = PodSecurity.RESTRICTED
+    pod_security_reason: NonBlank | None = None
     state: State
     features: tuple[FeatureId, ...]
     replaces: tuple[Legacy, ...] = ()
     placement: tuple[SitePurpose, ...] | None = None
+    network_engine: Slug | None = None
     quota: Quota | None = None
     components: dict[Slug, Component]
     flows: tuple[Flow, ...] = ()
@@ -280,6 +243,12 @@ class System(Fact):
             raise ValueError("private data: level 2 or above (Decree 331/2026)")
         if (self.level < LEVEL_OF_THE_PROVINCE) != (self.level_reason is not None):
             raise ValueError("say in `level_reason` why the level is below 3, and only then")
+        return self
+
+    @model_validator(mode="after")
+    def _pods_are_restricted(self) -> Self:
+        if (self.pod_security is PodSecurity.RESTRICTED) == (self.pod_security_reason is not None):
+            raise ValueError("say in `pod_security_reason` why pods need more than `restricted`, and only then")
         return self
 
     @property

@@ -53,7 +53,11 @@ def run_by_systemd() -> bool:
 
 
 def create(machine: str, trees: tuple[Path, ...]) -> list[Path]:
-    """Make a guest's group in every tree and return them; groups that exist are used as they are."""
+    """Make a guest's group anew in every tree and return them; nothing may run in groups of its life before.
+
+    What a power cut left of those would be there after no real one, and a kubelet looks minutes for the containers.
+    """
+    remove(machine)
     groups = [tree / machine for tree in trees]
     for group in groups:
         group.mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ EPOCH = "1735689600"
 class Deb:
     """A package: files by their path on the host, each with its source file and permission bits.
 
-    depends: names of Debian packages. architecture: Debian's name of it, `all` for scripts and texts.
+    depends, provides: names of Debian packages. architecture: Debian's name of it, `all` for scripts and texts.
     links: symbolic links by their path, each with what it points to.
     """
 
@@ -28,6 +28,7 @@ class Deb:
     description: str
     architecture: str = "all"
     depends: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
     links: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -67,6 +68,7 @@ def control_file(deb: Deb) -> str:
         "Architecture": deb.architecture,
         "Maintainer": deb.maintainer,
         "Depends": ", ".join(deb.depends),
+        "Provides": ", ".join(deb.provides),
         "Description": deb.description,
     }
     return "".join(f"{key}: {value}\n" for key, value in fields.items() if value)

@@ -7,6 +7,8 @@ signature are each lab's own, so a guest trusts this lab's key and nothing else.
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +25,9 @@ from province.lab.state import Place
 from province.toolchain import cache
 
 SIGNER = "Province lab package source"
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""Debian's own, which has its bindings to apt."""
+RESOLVER = Path(__file__).with_name("needed_packages.py")
 
 
 def keyring(place: Place) -> Path:
@@ -46,7 +51,7 @@ def ensure(place: Place, spec: MirrorSpec, images: dict[Image, Path]) -> bool:
         shutil.rmtree(root)
     pool = root / "debian" / "pool"
     pool.mkdir(parents=True)
-    for package in [*_downloads(spec.packages, images), *spec.debs]:
+    for package in [*downloads(spec.packages, images), *spec.debs]:
         if not (pool / package.name).exists():
             _place(package, pool / package.name)
     if spec.images is not None:
@@ -58,7 +63,7 @@ def ensure(place: Place, spec: MirrorSpec, images: dict[Image, Path]) -> bool:
     return True
 
 
-def _downloads(packages: tuple[str, ...], images: dict[Image, Path]) -> list[Path]:
+def downloads(packages: tuple[str, ...], images: dict[Image, Path]) -> list[Path]:
     """Return all package files that guests of these images may need."""
     if not packages:
         return []
@@ -69,55 +74,86 @@ def _downloads(packages: tuple[str, ...], images: dict[Image, Path]) -> list[Pat
 
 def downloaded(kind: Image, tree: Path, packages: tuple[str, ...]) -> Path:
     """Return a folder with the packages, and all that they need beyond what the image has."""
-    key = cache.key_of(image.key(kind), *sorted(packages))
-    return cache.entry(f"packages-{kind}", key, lambda target: _download(target, tree, packages))
+    # Entries of another kind: those made before could lack a package.
+    key = cache.key_of("complete", image.key(kind), *sorted(packages))
+    return cache.entry(f"packages-{kind}", key, lambda target: download(target, tree, packages))
 
 
-def apt_options(scratch: Path, tree: Path) -> list[str]:
-    """Return the options that make apt-get resolve for another system than the machine's own (apt.conf(5)).
+def apt_settings(scratch: Path, tree: Path) -> dict[str, str]:
+    """Return the settings that make apt resolve for another system than the machine's own (apt.conf(5)).
 
     The machine's other settings stay in force, so its proxy is used.
     """
-    settings = {
+    return {
         "APT::Install-Recommends": "false",
-        "APT::Keep-Downloaded-Packages": "true",
         "APT::Sandbox::User": "root",
         # The image is only read: another lab may resolve against it at the same moment.
         "Debug::NoLocking": "true",
-        "Dir::Cache": scratch / "cache",
-        "Dir::Cache::archives": scratch / "archives",
-        "Dir::Etc::sourcelist": scratch / "sources.list",
+        "Dir::Cache": str(scratch / "cache"),
+        "Dir::Cache::archives": str(scratch / "archives"),
+        # Machines made from container images keep none, and every call would read the whole index anew.
+        "Dir::Cache::pkgcache": "pkgcache.bin",
+        "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
+        "Dir::Etc::sourcelist": str(scratch / "sources.list"),
         "Dir::Etc::sourceparts": "-",
         "Dir::Etc::preferencesparts": "-",
-        "Dir::State": scratch / "state",
-        "Dir::State::status": tree / "var/lib/dpkg/status",
+        "Dir::State": str(scratch / "state"),
+        "Dir::State::status": str(tree / "var/lib/dpkg/status"),
     }
-    return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
-def _download(target: Path, tree: Path, packages: tuple[str, ...]) -> None:
-    """Fill a cache entry: each package by itself, since two that exclude each other may both be wanted."""
+def download(target: Path, tree: Path, packages: tuple[str, ...]) -> None:
+    """Fill a cache entry with everything that each package needs and the image has not."""
     origin = debian_mirror()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         for name in ("cache", "archives/partial", "state/lists/partial"):
             (scratch / name).mkdir(parents=True)
         (scratch / "sources.list").write_text(f"deb [signed-by={KEYRING}] {origin} {SUITE} main\n")
-        apt = ["apt-get", "-q", "-y", *apt_options(scratch, tree)]
+        settings = apt_settings(scratch, tree)
+        apt = ["apt-get", "-q", "-y", *(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))]
         run([*apt, "update"])
-        problems = []
-        for package in packages:
-            try:
-                run([*apt, "install", "--download-only", package])
-            except ProvinceError as error:
-                problems.append(f"{package}: {error.hint.splitlines()[-1].strip() if error.hint else error.message}")
-        if problems:
+        answer = json.loads(run([SYSTEM_PYTHON, RESOLVER, json.dumps(settings)], stdin="\n".join(packages)))
+        if answer["problems"]:
+            problems = [f"{package}: {reason}" for package, reason in answer["problems"].items()]
             raise ProvinceError(
                 f"the lab's package source cannot be filled from {origin}:\n  " + "\n  ".join(problems),
                 hint=f"correct the package names, or set {VARIABLE} to an archive that has them",
             )
+        files = answer["files"]
+        printed = {_instance(line): line for line in run([*apt, "--print-uris", "download", *files]).splitlines()}
+        missing = [file for file in files if not _taken_over(printed[file.partition("=")[0]], target)]
+        if missing:
+            run([*apt, "download", *missing], cwd=scratch / "archives")
         for file in (scratch / "archives").glob("*.deb"):
-            shutil.copy2(file, target / file.name.replace("%3a", "_"))
+            shutil.copy2(file, target / _stored(file.name))
+
+
+def _instance(line: str) -> str:
+    """The package that a line of `apt-get download --print-uris` is about, as `name:architecture`.
+
+    apt prints in an order of its own, not in that of the question.
+    """
+    name = line.split()[1].removesuffix(".deb")
+    return f"{name.partition('_')[0]}:{name.rpartition('_')[2]}"
+
+
+def _taken_over(line: str, target: Path) -> bool:
+    """Take a package over from another entry of the cache: another list of packages needs nearly the same files.
+
+    `line` is what apt prints of a file: address, name, size, checksum.
+    """
+    _, name, _, checksum = line.split()
+    for kept in sorted(cache.directory().glob(f"packages-*/*/{_stored(name)}")):
+        if checksum == f"SHA256:{hashlib.sha256(kept.read_bytes()).hexdigest()}":
+            _place(kept, target / kept.name)
+            return True
+    return False
+
+
+def _stored(name: str) -> str:
+    """The name under which a package file is kept: apt writes the colon of an epoch as %3a, which a server decodes."""
+    return name.replace("%3a", "_")
 
 
 def _place(package: Path, target: Path) -> None:

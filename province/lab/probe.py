@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from province.fleet.hosts import Host
 from province.lab import inside, network
@@ -20,9 +20,25 @@ from province.lab.state import Place
 from province.lab.topology import guest_of
 
 HERTZ = 20
-ECHO_REQUEST, ECHO_REPLY = 8, 0
 PATIENCE = 2.0
 """Seconds that the last answers may take."""
+
+
+@dataclass(frozen=True)
+class Echo:
+    """How an echo is asked for and answered: types of messages of ICMP (RFC 792) and of ICMPv6 (RFC 4443)."""
+
+    family: socket.AddressFamily
+    protocol: int
+    request: int
+    reply: int
+
+
+ECHO = {
+    4: Echo(socket.AF_INET, socket.IPPROTO_ICMP, 8, 0),
+    6: Echo(socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129),
+}
+"""By version of IP."""
 
 _idents = itertools.count(os.getpid())
 
@@ -47,12 +63,13 @@ class Outcome:
 
 
 class Pinger:
-    """Sends 20 echo requests a second (RFC 792) to one address until it is stopped."""
+    """Sends 20 echo requests a second to one address of either protocol until it is stopped."""
 
-    def __init__(self, place: str, target: IPv4Address) -> None:
+    def __init__(self, place: str, target: IPv4Address | IPv6Address) -> None:
         self._target = str(target)
+        self._echo = ECHO[target.version]
         self._ident = next(_idents) & 0xFFFF
-        self._socket = socket_at(place, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self._socket = socket_at(place, self._echo.family, socket.SOCK_RAW, self._echo.protocol)
         self._sent: list[float] = []
         self._answered: set[int] = set()
         self._stop = threading.Event()
@@ -96,7 +113,7 @@ class Pinger:
                 return
             self._sent.append(time.monotonic())
             try:
-                self._socket.sendto(_echo(self._ident, number & 0xFFFF), (self._target, 0))
+                self._socket.sendto(_request(self._echo, self._ident, number & 0xFFFF), (self._target, 0))
             except OSError:
                 continue  # no route at this moment: this one is lost, as on the way
 
@@ -112,8 +129,10 @@ class Pinger:
                 packet = self._socket.recv(2048)
             except TimeoutError:
                 continue
-            kind, _, _, ident, number = struct.unpack("!BBHHH", packet[(packet[0] & 15) * 4 :][:8])
-            if kind == ECHO_REPLY and ident == self._ident:
+            # The kernel hands over ICMP with the IP header before it, ICMPv6 without (raw(7), RFC 3542).
+            start = (packet[0] & 15) * 4 if self._echo.family is socket.AF_INET else 0
+            kind, _, _, ident, number = struct.unpack("!BBHHH", packet[start : start + 8])
+            if kind == self._echo.reply and ident == self._ident:
                 self._answered.add(number)
 
 
@@ -152,13 +171,17 @@ def computer_in(place: Place, node: Host, zone: str) -> Iterator[str]:
         )
         yield name
     finally:
-        run(["ip", "netns", "del", name])
-        run(["ip", "-n", place.netns, "link", "del", bridge])
+        # A namespace is gone when its last socket is, which may be later; its cable has to be away now.
+        try:
+            network.batch(place.netns, [f"link del {plug}", f"link del {bridge}"])
+        finally:
+            run(["ip", "netns", "del", name])
 
 
-def _echo(ident: int, number: int) -> bytes:
-    header = struct.pack("!BBHHH", ECHO_REQUEST, 0, 0, ident, number)
-    return struct.pack("!BBHHH", ECHO_REQUEST, 0, _checksum(header), ident, number)
+def _request(echo: Echo, ident: int, number: int) -> bytes:
+    """The message; over IPv6 the kernel puts the checksum in, which covers the addresses, too (RFC 3542)."""
+    header = struct.pack("!BBHHH", echo.request, 0, 0, ident, number)
+    return struct.pack("!BBHHH", echo.request, 0, _checksum(header), ident, number)
 
 
 def _checksum(data: bytes) -> int:

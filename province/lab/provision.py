@@ -7,11 +7,14 @@ import json
 import shutil
 import textwrap
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from province.bundle import folder as bundles
+from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
-from province.lab import ca, engine, image, mirror, signed_zone
+from province.lab import ca, engine, image, mirror, signatures, signed_zone
 from province.lab.deb import Deb, make_deb
 from province.lab.engine import Report, Say, to_stderr
 from province.lab.spec import LabSpec
@@ -23,13 +26,14 @@ from province.pki import authority as service_authority
 from province.pki.authority import authority_folder
 from province.toolchain import build as programs
 from province.toolchain import cache, go, pins, pulumi_home
-from province.toolchain.images import ImageArchive, images
+from province.toolchain.images import ImageArchive, images, note
 
 LAB = "lab"
 """The environment whose hosts are this lab's guests."""
 
-OWN_PACKAGES = ("kubelet", "kubeadm", "kubectl")
+OWN_PROGRAMS = ("kubelet", "kubeadm", "kubectl", "etcdctl", "etcdutl")
 """Programs from pins that hosts install as packages, as they would from a vendor's archive."""
+OWN_PACKAGES = (*OWN_PROGRAMS, *(one.package for one in signatures.ALL))
 
 
 def specification(fleet: Fleet) -> LabSpec:
@@ -37,19 +41,43 @@ def specification(fleet: Fleet) -> LabSpec:
     return lab_spec(fleet)
 
 
-def up(fleet: Fleet, say: Say = to_stderr) -> Report:
+@dataclass(frozen=True)
+class Goods:
+    """What the lab's mirror serves: packages by name, to be downloaded, packages as files, and images."""
+
+    packages: tuple[str, ...]
+    debs: tuple[Path, ...]
+    archives: tuple[ImageArchive, ...]
+
+
+def goods(fleet: Fleet) -> Goods:
+    """Everything that hosts install, from the cache, which is filled first."""
+    archives = images(image.ensure("kubernetes"))
+    return Goods(mirrored_packages(fleet), tuple(own_packages()), tuple(archives.values()))
+
+
+def bundled_goods(bundle: Path) -> Goods:
+    """The same from a bundle and from nowhere else; ProvinceError names the files of one that was touched."""
+    if found := bundles.faults(bundle):
+        raise ProvinceError(
+            "\n".join([f"{bundle} is not the bundle that was made", *(f"  {fault}" for fault in found)]),
+            hint="copy it anew from its source",
+            exit_code=ExitCode.BAD_DATA,
+        )
+    archives = bundles.archives(bundle)
+    note(archives)
+    return Goods((), tuple(sorted((bundle.absolute() / "packages").glob("*.deb"))), archives)
+
+
+def up(fleet: Fleet, say: Say = to_stderr, bundle: Path | None = None) -> Report:
     """Bring the lab up to the model, with everything its hosts install; publish what others must know of it."""
     checkout = fleet.root.parent
     place = Place(checkout)
-    archives = images(image.ensure("kubernetes"))
-    spec = lab_spec(
-        fleet,
-        packages=sorted(set(wanted_packages(fleet, stand_in(fleet))) - set(OWN_PACKAGES)),
-        debs=tuple(own_packages()),
-        images=_image_folder(place, archives.values()),
-    )
+    served = bundled_goods(bundle) if bundle else goods(fleet)
+    served_images = _image_folder(place, served.archives)
+    spec = lab_spec(fleet, packages=served.packages, debs=served.debs, images=served_images)
     report = engine.up(checkout, spec, say=say)
-    publish(fleet, place, archives.values())
+    publish(fleet, place, served.archives)
     return report
 
 
@@ -64,14 +92,23 @@ def down(fleet: Fleet, say: Say = to_stderr) -> Report:
     return report
 
 
+def mirrored_packages(fleet: Fleet) -> tuple[str, ...]:
+    """The packages of Debian that the mirror of an environment has to hold."""
+    return tuple(sorted(set(wanted_packages(fleet, stand_in(fleet))) - set(OWN_PACKAGES)))
+
+
 def own_packages() -> list[Path]:
-    """The pinned Kubernetes programs as Debian packages, from the cache."""
-    artefacts = {name: pins.load().artefact(name) for name in OWN_PACKAGES}
+    """The pinned programs of a cluster and this week's signatures as Debian packages, from the cache."""
+    artefacts = {name: pins.load().artefact(name) for name in OWN_PROGRAMS}
     binaries = {name: programs.built(artefact) for name, artefact in artefacts.items()}
-    key = cache.key_of(*(f"{name} {artefacts[name].version} {binaries[name]}" for name in OWN_PACKAGES))
+    made = signatures.version(datetime.now(UTC).date())
+    programs_key = (f"{name} {artefacts[name].version} {binaries[name]}" for name in OWN_PROGRAMS)
+    key = cache.key_of(*programs_key, made, *(one.content for one in signatures.ALL))
 
     def write(folder: Path) -> None:
-        for name in OWN_PACKAGES:
+        for one in signatures.ALL:
+            signatures.write_package(folder, one, made)
+        for name in OWN_PROGRAMS:
             deb = Deb(
                 name=name,
                 version=f"{artefacts[name].version.removeprefix('v')}-1",

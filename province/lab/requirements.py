@@ -36,6 +36,9 @@ PROGRAMS = {
 }
 """Programs the lab runs, each with the Debian package that brings it."""
 
+FILES = {KEYRING: "debian-archive-keyring", Path("/usr/lib/python3/dist-packages/apt"): "python3-apt"}
+"""What the lab reads beside programs, with the packages that bring it."""
+
 FLOORS = {
     "fs/inotify/max_user_instances": 8192,
     "fs/inotify/max_user_watches": 524288,
@@ -74,8 +77,7 @@ def check(place: Place, spec: LabSpec, running: set[str]) -> None:
 def install_programs() -> list[str]:
     """Install the Debian packages whose programs are missing; return their names."""
     lacking = {package for program, package in PROGRAMS.items() if shutil.which(program) is None}
-    if not KEYRING.exists():
-        lacking.add("debian-archive-keyring")
+    lacking |= {package for file, package in FILES.items() if not file.exists()}
     missing = sorted(lacking)
     if not missing:
         return []

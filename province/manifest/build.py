@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from province.fleet.findings import BadData, Finding
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
-from province.manifest.capability import (
-    ROLES,
-    Capability,
-    FileSpec,
-    KeySpec,
-    ListenSpec,
-    Need,
-    SendSpec,
-    UnitSpec,
-    UserSpec,
-    by_name,
-    load_capabilities,
-)
+from province.manifest.capability import Capability, FileSpec, KeySpec, ListenSpec, Need, SendSpec, UnitSpec, UserSpec
 from province.manifest.contradictions import claimed_twice, refuse_contradictions, shown
 from province.manifest.manifest import Group, Key, Listen, ManagedFile, Manifest, Part, Send, Sysctl, Unit, User
-from province.manifest.peers import AT_SITES, Peers
+from province.manifest.peers import AT_SITES, peers_of
 from province.manifest.render import TEMPLATES, renderer
+from province.manifest.roles import ROLES, by_name, load_capabilities
 from province.manifest.trust import Trust
 from province.manifest.view import host_view
 
@@ -40,25 +29,26 @@ class Builder:
         self.trust = trust
         self.capabilities = load_capabilities(roles)
         self._renderer = renderer(templates)
-        self._peers = Peers(fleet)
+        self._peers = peers_of(fleet)
 
-    def build(self, host: Host, only: str | None = None) -> Manifest:
-        """The manifest of a host, or the part of it that one capability makes.
+    def build(self, host: Host, only: Collection[str] = ()) -> Manifest:
+        """The manifest of a host, or the part of it that some capabilities make.
 
-        Raises BadData when capabilities contradict each other or a template does not fit the host.
+        Raises BadData when capabilities contradict each other or a template does not fit the host, and ProvinceError
+        for a capability that does not exist.
         """
         waiting = self.waiting(host)
         applying = (one for one in self.capabilities if one.applies(host))
         chosen = [one.until_enrolled if one.capability in waiting else one for one in applying]
-        view = host_view(self.fleet, host, self.trust, self._peers)
+        view = host_view(self.fleet, host, self.trust)
         refuse_contradictions(chosen, host)
         listens = tuple(self._listens(chosen, host, view))
         sends = tuple(self._sends(chosen, host, view))
         sysctls = self._sysctls(chosen, host, view)
         variables = {**view, **self._through(host), "listens": listens, "sends": sends, "sysctls": sysctls}
-        if only is not None:
-            wanted = by_name(self.capabilities, only)
-            chosen = [one for one in chosen if one.capability == wanted.capability]
+        if only:
+            wanted = {by_name(self.capabilities, name).capability for name in only}
+            chosen = [one for one in chosen if one.capability in wanted]
             sysctls = self._sysctls(chosen, host, view)
         files = self._files(chosen, host, variables)
         keys = self._keys(chosen, host, variables, files)
@@ -80,13 +70,14 @@ class Builder:
                 sysctls=tuple(one.sysctls),
                 units=tuple(units[one.role]),
                 health=one.health,
+                keeps=one.keeps,
             )
             for one in chosen
         )
         return Manifest(
             host=host.name,
             parts=parts,
-            waiting={name: needs for name, needs in waiting.items() if only in {None, name}},
+            waiting={name: needs for name, needs in waiting.items() if not only or name in only},
             packages=tuple(dict.fromkeys(name for names in packages.values() for name in names)),
             files=files,
             keys=keys,
@@ -110,7 +101,7 @@ class Builder:
         listens: dict[Listen, None] = {}
         for node in nodes:
             chosen = [one for one in self.capabilities if one.applies(node)]
-            view = host_view(self.fleet, node, self.trust, self._peers)
+            view = host_view(self.fleet, node, self.trust)
             sends |= dict.fromkeys(one for one in self._sends(chosen, node, view) if set(one.to) <= AT_SITES)
             listens |= dict.fromkeys(one for one in self._listens(chosen, node, view) if set(one.source) <= AT_SITES)
         return {"node_sends": list(sends), "node_listens": list(listens)}
@@ -118,7 +109,7 @@ class Builder:
     def keys(self, host: Host) -> dict[str, Key]:
         """The private keys that a host makes for itself, by path."""
         chosen = [one for one in self.capabilities if one.applies(host) and one.keys]
-        return self._keys(chosen, host, host_view(self.fleet, host, self.trust, self._peers), {})
+        return self._keys(chosen, host, host_view(self.fleet, host, self.trust), {})
 
     def waiting(self, host: Host) -> dict[str, tuple[Need, ...]]:
         """Capabilities of which a host has only the keys yet, with what has to be enrolled first."""
@@ -139,7 +130,8 @@ class Builder:
             for spec in one.listens:
                 for port in self._ports(spec, one, host, view):
                     found = self._peers.resolve(spec.source, host)
-                    yield Listen(port, spec.protocol, spec.source, spec.process, one.capability, found.ipv4, found.ipv6)
+                    process = self._text(spec.process, one, host, view)
+                    yield Listen(port, spec.protocol, spec.source, process, one.capability, found.ipv4, found.ipv6)
 
     def _sends(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Send]:
         for one in chosen:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from province.errors import ExitCode, ProvinceError
-from province.fleet.documents import read_yaml
 from province.fleet.fact import ControlId, Fact, FeatureId, NonBlank, Port
-from province.fleet.findings import BadData, Finding, from_validation, nearest
+from province.fleet.findings import nearest
 from province.fleet.hosts import Host, HostClass
 from province.fleet.site import Duty
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-ROLES = CHECKOUT / "ansible" / "roles"
 
 SCOPES = {"common": "common", "edge": "edge", "dc": "datacentre"}
 """First word of a role's name → folder of its templates."""
+
 
 EVERY_HOST = "every-host"
 DUTY = "duty/"
 SYMBOLS = (
     *("management", "services", "site", "sites", "zones", "nodes", "gateways", "tunnels", "mirror"),
-    *("resolvers", "outside-resolvers", "pods", "any"),
+    *("resolvers", "outside-resolvers", "registries", "cluster-nodes", "pods", "any"),
 )
 ZONE = "zone/"
 
@@ -163,7 +159,10 @@ class GroupSpec(Fact):
 
 
 class ListenSpec(Fact):
-    """A door: a port that a process of the host listens on, and who may come to it. `each`: one for each element."""
+    """A door: a port that a process of the host listens on, and who may come to it. `each`: one for each element.
+
+    `process` may name parts of the host's view: on one platform a program listens, on another the kernel.
+    """
 
     port: Port | Expression
     protocol: Protocol = "tcp"
@@ -205,6 +204,8 @@ class Capability(Fact):
     listens: tuple[ListenSpec, ...] = ()
     sends: tuple[SendSpec, ...] = ()
     health: tuple[NonBlank, ...] = ()
+    keeps: tuple[NonBlank, ...] = ()
+    """Commands that have to succeed after any change if they did before it: what no change may cost a host."""
     controls: tuple[ControlId, ...] = ()
     features: tuple[FeatureId, ...] = ()
 
@@ -232,59 +233,3 @@ class Capability(Fact):
         """Whether a host has this capability."""
         wanted = set(self.applies_to)
         return bool(wanted & {EVERY_HOST, host.host_class, *(DUTY + duty for duty in host.duties)})
-
-
-@cache
-def load_capabilities(roles: Path = ROLES) -> tuple[Capability, ...]:
-    """All capabilities, in the order in which a host gets them.
-
-    Raises BadData with the problems of all roles together.
-    """
-    findings: list[Finding] = []
-    found: list[Capability] = []
-    for path in sorted(roles.glob("*/manifest.yml")):
-        try:
-            found.append(_read(path))
-        except BadData as error:
-            findings += error.findings
-    if findings:
-        raise BadData(findings)
-    return tuple(sorted(found, key=lambda one: (one.order, one.role)))
-
-
-def by_name(capabilities: tuple[Capability, ...], name: str) -> Capability:
-    """The capability with this name; raises ProvinceError that names the nearest one."""
-    for one in capabilities:
-        if one.capability == name:
-            return one
-    names = [one.capability for one in capabilities]
-    guess = nearest(name, names)
-    hint = f'did you mean "{guess}"?' if guess else "known: " + ", ".join(names)
-    raise ProvinceError(f"no capability {name!r}", hint=hint, exit_code=ExitCode.USAGE)
-
-
-def _read(path: Path) -> Capability:
-    shown = path.relative_to(path.parents[3]).as_posix()
-    body = read_yaml(path, shown)
-    role = path.parent.name
-    if not isinstance(body, dict):
-        raise BadData([Finding(shown, "", "", "must be keys and values", "see the other roles")])
-    try:
-        capability = Capability.model_validate({**body, "role": role, "capability": role.partition("_")[2]})
-    except ValidationError as error:
-        raise BadData(from_validation(shown, Capability, error)) from None
-    findings = list(_wrong(capability, shown))
-    if findings:
-        raise BadData(findings)
-    return capability
-
-
-def _wrong(capability: Capability, shown: str) -> Iterator[Finding]:
-    scope = capability.role.partition("_")[0]
-    if scope not in SCOPES or not capability.capability:
-        yield Finding(shown, "", capability.role, "no such kind of role", f"begin it with one of {', '.join(SCOPES)}")
-        return
-    for path, file in capability.files.items():
-        if not file.template.startswith(f"{capability.templates}/"):
-            mend = f"put the template under templates/{capability.templates}/"
-            yield Finding(shown, f"files.{path}.template", file.template, "belongs to another capability", mend)

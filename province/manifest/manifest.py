@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import Literal
@@ -132,6 +132,7 @@ class Part:
     sysctls: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,23 +160,30 @@ class Manifest:
         """The names of its capabilities, in their order."""
         return tuple(part.capability for part in self.parts)
 
+    @property
+    def waits(self) -> list[str]:
+        """What the host lacks until something is enrolled, for people."""
+        return [f"{what} waits for {' and '.join(needs)}" for what, needs in self.waiting.items()]
+
+    @property
+    def advice(self) -> list[str]:
+        """What has to be done so that the host gets what it lacks; empty if it lacks nothing."""
+        return [f"{self.host}: {'; '.join(self.waits)}: run the playbook enrol"] if self.waiting else []
+
     def desired(self) -> dict[str, object]:
         """What the node receives: plain JSON values, without what only readers of the repository need."""
         return {"schema": SCHEMA, "host": self.host, "parts": [self._desired(part) for part in self.parts]}
 
     def _desired(self, part: Part) -> dict[str, object]:
         """A part with its things themselves in place of their names."""
-        files = {path: asdict(self.files[path]) for path in part.files}
-        for file in files.values():
-            del file["template"], file["capability"]
         return {
-            **asdict(part),
-            "files": files,
-            "keys": {path: {**asdict(self.keys[path]), "public": self.keys[path].public(path)} for path in part.keys},
-            "users": [asdict(user) for user in self.users if user.name in part.users],
-            "groups": [asdict(group) for group in self.groups if group.name in part.groups],
-            "sysctls": {key: asdict(self.sysctls[key]) for key in part.sysctls},
-            "units": {name: asdict(self.units[name]) for name in part.units},
+            **vars(part),
+            "files": {path: _without(self.files[path], "template", "capability") for path in part.files},
+            "keys": {path: {**vars(self.keys[path]), "public": self.keys[path].public(path)} for path in part.keys},
+            "users": [vars(user) for user in self.users if user.name in part.users],
+            "groups": [vars(group) for group in self.groups if group.name in part.groups],
+            "sysctls": {key: vars(self.sysctls[key]) for key in part.sysctls},
+            "units": {name: vars(self.units[name]) for name in part.units},
         }
 
     def canonical(self) -> str:
@@ -186,3 +194,7 @@ class Manifest:
     def digest(self) -> str:
         """SHA-256 of `canonical`: what the node writes down when it has got there."""
         return sha256(self.canonical().encode()).hexdigest()
+
+
+def _without(file: ManagedFile, *names: str) -> dict[str, object]:
+    return {name: value for name, value in vars(file).items() if name not in names}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
 
+from province.fleet.exposed import exposed_at
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
-from province.fleet.site import Duty
+from province.fleet.site import Duty, Provided
+from province.manifest.passages import entrances
 from province.manifest.peers import Peers
 
 NOTHING: dict[str, object] = {
@@ -74,7 +76,7 @@ def _for_the_province(fleet: Fleet, host: Host, peers: Peers) -> dict[str, objec
             for one in fleet.environment.forward_zones
             if (addresses := list(map(str, peers.resolvers_outside(one))))
         ],
-        "dns_records": [*_hosts(fleet), *_services(peers)],
+        "dns_records": [*_hosts(fleet), *_services(peers), *_systems(fleet)],
     }
 
 
@@ -96,6 +98,20 @@ def _services(peers: Peers) -> list[dict[str, object]]:
         for duty in host.duties:
             for name in (f"{duty}.{domain}", f"{duty}.{host.site}.{domain}"):
                 found.setdefault(name, []).extend(addresses)
+    return [{"name": name, "addresses": addresses, "reverse": False} for name, addresses in found.items()]
+
+
+def _systems(fleet: Fleet) -> list[dict[str, object]]:
+    """Every name that users know of a system, and the entrances of the first site that has both, for all of its names.
+
+    A system that runs at both sites is entered at the primary one; the day on which that changes is a change here.
+    """
+    found: dict[str, list[str]] = {}
+    for site in fleet.data_centres:
+        if site.cluster and site.cluster.offers(Provided.INGRESS):
+            addresses = [str(address) for door in entrances(fleet, site) for address in door.plain]
+            for name in exposed_at(fleet, site):
+                found.setdefault(name.host, addresses)
     return [{"name": name, "addresses": addresses, "reverse": False} for name, addresses in found.items()]
 
 

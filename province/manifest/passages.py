@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from province.fleet.addressing import AddressPair
+from province.fleet.exposed import entrance_class
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.site import HostRole, Site
@@ -14,9 +15,6 @@ from province.fleet.traffic import Traffic, TrafficClass
 from province.manifest.capability import Protocol
 
 Values = dict[str, object]
-
-ENTRANCES = ("ingress", "worker", "control-plane")
-"""Classes of hosts at which a site lets users in: the first of these that it has."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +69,8 @@ def passages(fleet: Fleet) -> tuple[Passage, ...]:
 
 def entrances(fleet: Fleet, site: Site) -> tuple[AddressPair, ...]:
     """The addresses at which users reach the systems of a site, each in the first zone of its host."""
-    for wanted in ENTRANCES:
-        hosts = [host for host in fleet.hosts_of(site.id) if host.host_class == wanted]
-        if hosts:
-            return tuple(host.interfaces[0].address for host in hosts)
-    return ()
+    wanted = entrance_class(fleet, site)
+    return tuple(host.interfaces[0].address for host in fleet.hosts_of(site.id) if host.host_class == wanted)
 
 
 def traffic_class(traffic: Traffic, zone: str, systems: list[str]) -> TrafficClass:

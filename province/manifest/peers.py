@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -33,6 +33,9 @@ AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "reso
 
 OWN = frozenset({"zones"})
 """Names of peers that mean something else at every node."""
+
+NODE_CLASSES = ("control-plane", "worker", "ingress")
+"""Classes of hosts that are nodes of their site's cluster."""
 
 EVERYBODY = NetworkPair(ipv4=IPv4Network("0.0.0.0/0"), ipv6=IPv6Network("::/0"))
 
@@ -65,6 +68,8 @@ class Peers:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
+        self.facts: dict[str, dict[str, object]] = {}
+        """What the model says of hosts, as far as somebody has asked (`view.host_facts`)."""
         self._resolved: dict[tuple[tuple[str, ...], str], Prefixes] = {}
         """What was resolved already: most names mean the same to all nodes."""
 
@@ -196,6 +201,18 @@ class Peers:
     def _resolvers(self, host: Host) -> Iterable[NetworkPair]:
         return (single(self.address(one, host)) for one in self.site_hosts if Duty.DNS in one.duties)
 
+    def _registries(self, host: Host) -> Iterable[NetworkPair]:
+        return (single(self.address(one, host)) for one in self.site_hosts if Duty.REGISTRY in one.duties)
+
+    def _cluster_nodes(self, _: Host) -> Iterable[NetworkPair]:
+        """The nodes of every site's cluster, each with all of its addresses."""
+        return (
+            single(interface.address)
+            for one in self.site_hosts
+            if one.host_class in NODE_CLASSES
+            for interface in one.interfaces
+        )
+
     def _outside_resolvers(self, _: Host) -> Iterable[Network]:
         zones = self.fleet.environment.forward_zones
         return (ip_network(address) for one in zones for address in self.resolvers_outside(one))
@@ -226,6 +243,12 @@ class Peers:
     def _pods(self, host: Host) -> Iterable[NetworkPair]:
         cluster = self.fleet.sites[host.site].cluster if host.site else None
         return (NetworkPair(ipv4=cluster.pods, ipv6=cluster.pods_v6),) if cluster else ()
+
+
+@cache
+def peers_of(fleet: Fleet) -> Peers:
+    """The peers of a fleet, shared by all who ask, and by processes that are forked from this one."""
+    return Peers(fleet)
 
 
 def _network(interface: Interface) -> NetworkPair:

@@ -15,6 +15,9 @@ Values = dict[str, object]
 REAL_TIME = frozenset({"cs6", "ef"})
 """Marks of classes whose packets are worth nothing when they come late: a short plain queue, never a fair one."""
 
+OUTER = 8
+"""From a class's number to that of the queue that takes packets apart, around the fair one; a line has 16 numbers."""
+
 LEAST_QUEUE_BYTES = 15_000
 """Ten full packets: a shorter queue drops bursts that a line carries without effort."""
 
@@ -161,7 +164,8 @@ def _line(name: str, number: int, shape: LineShape) -> Values:
                 "field": dscp_number(one.traffic.dscp) << 2,
                 "number": one.number,
                 "queue": queue_name(number, one.number),
-                "handle": f"{number * 16 + one.number:x}:",
+                "handle": f"{number * 16 + one.number + OUTER:x}:",
+                "inner": f"{number * 16 + one.number:x}:",
                 "kbit": one.rate_kbit,
                 "bytes": one.queue_bytes,
                 "patient": one.traffic.dscp not in REAL_TIME,

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    Environment,
+    FileSystemBytecodeCache,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 from jinja2.environment import TemplateExpression
+from pydantic import BaseModel
 
 from province.fleet.findings import BadData, Finding
 from province.manifest.capability import CHECKOUT
@@ -25,6 +33,7 @@ class Renderer:
         self.folder = folder
         self._environment = Environment(
             loader=FileSystemLoader(folder),
+            bytecode_cache=_compiled_before(folder),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -36,14 +45,21 @@ class Renderer:
         self._expressions: dict[str, Callable[..., object]] = {}
         self._texts: dict[str, Callable[..., str]] = {}
 
-    def compile_all(self) -> None:
-        """Compile every template now, for processes that are forked from this one.
+    def compile_all(self, roles: Iterable[BaseModel]) -> None:
+        """Compile every template and every expression of roles' manifests now, for processes forked from this one.
 
-        One that is wrong is left out: it is refused, with its line, when a host needs it.
+        What is wrong is left out: it is refused, with its line, when a host needs it.
         """
         for name in self._environment.list_templates(extensions=["j2"]):
             with suppress(TemplateSyntaxError):
                 self._environment.get_template(name)
+        for role in roles:
+            for name, value in _strings(role.model_dump()):
+                with suppress(TemplateSyntaxError):
+                    if name == "when":
+                        self._condition(value)
+                    elif EXPRESSION in value:
+                        self._text(value)
 
     def file(self, template: str, variables: Mapping[str, object], host: str) -> str:
         """The text of a template for a host.
@@ -65,9 +81,7 @@ class Renderer:
         if EXPRESSION not in source:
             return source
         try:
-            if source not in self._texts:
-                self._texts[source] = self._environment.from_string(source).render
-            return self._texts[source](variables)
+            return self._text(source)(variables)
         except TemplateError as error:
             raise _bad(where, source, error.message or "wrong", host) from None
 
@@ -76,12 +90,20 @@ class Renderer:
         if expression is None:
             return True
         try:
-            if expression not in self._expressions:
-                compiled: TemplateExpression = self._environment.compile_expression(expression, undefined_to_none=False)
-                self._expressions[expression] = compiled
-            return bool(self._expressions[expression](**variables))
+            return bool(self._condition(expression)(**variables))
         except TemplateError as error:
             raise _bad(where, expression, error.message or "wrong", host) from None
+
+    def _text(self, source: str) -> Callable[..., str]:
+        if source not in self._texts:
+            self._texts[source] = self._environment.from_string(source).render
+        return self._texts[source]
+
+    def _condition(self, expression: str) -> Callable[..., object]:
+        if expression not in self._expressions:
+            compiled: TemplateExpression = self._environment.compile_expression(expression, undefined_to_none=False)
+            self._expressions[expression] = compiled
+        return self._expressions[expression]
 
     def _line(self, error: Exception) -> str:
         """The innermost line of a template that an error came through; Jinja2 puts templates into tracebacks."""
@@ -97,6 +119,32 @@ class Renderer:
 def renderer(folder: Path = TEMPLATES) -> Renderer:
     """The renderer of a folder, shared so that its templates stay compiled."""
     return Renderer(folder)
+
+
+def _compiled_before(folder: Path) -> FileSystemBytecodeCache | None:
+    """A folder's templates as an earlier run compiled them: compiling all takes longer than asking a host.
+
+    Jinja2 takes none whose template has changed. Where nothing can be written, each run compiles for itself.
+    """
+    kept = folder.parent / ".province" / "templates"
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return FileSystemBytecodeCache(str(kept))
+
+
+def _strings(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a value, keys of tables too, with the name of the field that it is in."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(key)
+            yield from _strings(item, str(key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
 
 
 def _bad(file: str, where: str, problem: str, host: str) -> BadData:

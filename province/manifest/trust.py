@@ -32,22 +32,40 @@ TRUST_VARIABLE = "PROVINCE_TRUST"
 class ImagePin(Fact):
     """A container image that the mirror serves as `images/<name>.tar`.
 
-    `reference` is the full name that manifests use; `sha256` is the checksum of the archive.
+    `reference` is the full name that manifests use, with the digest of the image's manifest; `sha256` is the checksum
+    of the archive.
     """
 
     name: Slug
-    reference: Annotated[str, StringConstraints(pattern=r"^[a-z0-9./-]+/[a-z0-9-]+:[A-Za-z0-9._-]+$")]
+    reference: Annotated[
+        str, StringConstraints(pattern=r"^[a-z0-9./-]+/[a-z0-9-]+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}$")
+    ]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def tagged(self) -> str:
+        """The name without the digest, as kubeadm writes it: `province.internal/etcd:3.6`."""
+        return self.reference.partition("@")[0]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the image's manifest: `sha256:…`."""
+        return self.reference.partition("@")[2]
+
+    @property
+    def by_digest(self) -> str:
+        """The name that runtimes keep of a pull by digest: `province.internal/etcd@sha256:…`."""
+        return f"{self.tagged.rpartition(':')[0]}@{self.digest}"
 
     @property
     def repository(self) -> str:
         """The part before the last name: `province.internal` of `province.internal/etcd:3.6`."""
-        return self.reference.rpartition("/")[0]
+        return self.tagged.rpartition("/")[0]
 
     @property
     def tag(self) -> str:
         """The part after the colon."""
-        return self.reference.rpartition(":")[2]
+        return self.tagged.rpartition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -117,7 +135,8 @@ def stand_in(fleet: Fleet) -> Trust:
         mirror_key="stand-in for the key of the mirror",
         service_ca="stand-in for the authority of services",
         images=tuple(
-            ImagePin(name=name, reference=f"stand-in.invalid/{name}:{version}", sha256="0" * 64) for name in names
+            ImagePin(name=name, reference=f"stand-in.invalid/{name}:{version}@sha256:{'0' * 64}", sha256="0" * 64)
+            for name in names
         ),
         enrolled=stand_in_enrolled(host.name for host in (*fleet.nodes, *fleet.hosts.values())),
     )

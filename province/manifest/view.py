@@ -8,10 +8,10 @@ from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
-from province.manifest.cluster import cluster_view, image_view
+from province.manifest.cluster import cluster_view, image_view, pod_routes
 from province.manifest.names import names_view
 from province.manifest.passages import passage_view
-from province.manifest.peers import EVERYBODY, Peers, prefixes
+from province.manifest.peers import EVERYBODY, Peers, peers_of, prefixes
 from province.manifest.quality import quality_view
 from province.manifest.routes import path_view
 from province.manifest.trust import Trust
@@ -21,9 +21,15 @@ Router = tuple[IPv4Address, IPv6Address]
 Route = dict[str, str]
 
 
-def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str, object]:
+def host_facts(fleet: Fleet, host: Host) -> dict[str, object]:
     """What the model says of a host: plain values, every key for every class of hosts."""
-    known = peers or Peers(fleet)
+    known = peers_of(fleet)
+    if host.name not in known.facts:
+        known.facts[host.name] = _facts(fleet, host, known)
+    return dict(known.facts[host.name])
+
+
+def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
     return {
         **_identity(fleet, host),
         **_network(fleet, host, known),
@@ -38,12 +44,12 @@ def host_facts(fleet: Fleet, host: Host, peers: Peers | None = None) -> dict[str
     }
 
 
-def host_view(fleet: Fleet, host: Host, trust: Trust, peers: Peers | None = None) -> dict[str, object]:
+def host_view(fleet: Fleet, host: Host, trust: Trust) -> dict[str, object]:
     """What templates see: the model's facts and the environment's trust anchors."""
-    known = peers or Peers(fleet)
+    facts = host_facts(fleet, host)
     return {
-        **host_facts(fleet, host, known),
-        **image_view(trust.images, f"{_mirror_base(known, host)}/images"),
+        **facts,
+        **image_view(trust.images, f"{facts['mirror_base']}/images"),
         "tunnel_devices": with_keys(fleet, host, trust.enrolled.keys),
         "ssh_user_ca": trust.ssh_user_ca,
         "mirror_key": trust.mirror_key,
@@ -106,7 +112,7 @@ def _interface(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> 
         "ipv6": str(interface.address.ipv6),
         "mbps": interface.mbps or 0,
         "management": interface.address == host.management,
-        "routes": _routes(fleet, host, interface, peers),
+        "routes": _routes(fleet, host, interface, peers) + pod_routes(fleet, host, interface.zone or "", peers),
         **path_view(fleet, host, interface),
     }
 
@@ -172,6 +178,7 @@ def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "log_server": _named(collectors[0], host) if collectors else {},
         "name_servers": offered(Duty.DNS),
         "mirror_base": _mirror_base(peers, host),
+        "registries": offered(Duty.REGISTRY),
     }
 
 

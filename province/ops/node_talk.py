@@ -19,14 +19,18 @@ UNCONNECTED = ("ssh: connect to host", "ssh: Could not resolve", "Permission den
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be applied: the digest of a manifest (or of one capability's part), and how to make it."""
+    """What is to be applied: the digest of a manifest (or of the part of some capabilities), and how to make it.
+
+    `lacks` is what the node said that it does not hold of it, when it was asked before (see `survey`).
+    """
 
     digest: str
     manifest: Callable[[], object]
-    only: str = ""
+    only: tuple[str, ...] = ()
     reason: str = ""
     confirm_seconds: int = 300
     check: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -54,14 +58,14 @@ def apply(contact: Contact, wish: Wish) -> Result:
         confirm_seconds=wish.confirm_seconds,
     )
     try:
-        answer = ask(contact, asked, wish.manifest)
+        answer = ask(contact, asked, wish.manifest, wish.lacks)
     except ConnectionError as error:
         if wish.check or any(text in str(error) for text in UNCONNECTED):
             raise
         answer = _after_the_cut(contact, asked)
     if answer.get("armed") is not None:
         _confirm(contact, asked, int(answer["armed"]))
-    return _result(answer)
+    return result_of(answer)
 
 
 def roll_back(contact: Contact, generation: int | None, reason: str, confirm_seconds: int) -> Answer:
@@ -118,7 +122,8 @@ def _persist(contact: Contact, asked: dict[str, Any], first: dict[str, Any]) -> 
             time.sleep(PAUSE)
 
 
-def _result(answer: Answer) -> Result:
+def result_of(answer: Answer) -> Result:
+    """What a node told, for people."""
     notes = [f"stays: {text}" for text in answer.get("kept", [])]
     if answer.get("recovered"):
         notes.append(str(answer["recovered"]))

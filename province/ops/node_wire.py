@@ -13,7 +13,7 @@ import json
 import socket
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +30,7 @@ MAIN = """\
 
 import sys
 
-from province_node.entry import main
+from province_node.unattended import main
 
 sys.exit(main(sys.argv[1:]))
 """
@@ -87,27 +87,41 @@ def request(verb: str, *, reason: str = "", confirm_seconds: int = 300, **more: 
     return {"verb": verb, "code": code_digest(), **common, **more}
 
 
-def ask(contact: Contact, asked: Mapping[str, Any], manifest: Callable[[], object] | None = None) -> Answer:
-    """The node's answer; what it does not hold is sent in a second turn.
+def ask(
+    contact: Contact,
+    asked: Mapping[str, Any],
+    manifest: Callable[[], object] | None = None,
+    lacks: Collection[str] = (),
+) -> Answer:
+    """The node's answer; what it does not hold is sent in a second turn, or at once where it is known (`lacks`).
 
     Raises NodeTrouble with what the node says, ConnectionError when it cannot be reached or says nothing.
     """
-    answer = _turn(contact, asked)
+    answer = _turn(contact, {**asked, **_packed(lacks, manifest)} if lacks else asked)
     if "need" in answer:
-        packed: dict[str, object] = {"sources": sources()} if "code" in answer["need"] else {}
-        if manifest is not None:
-            packed["manifest"] = manifest()
-        text = json.dumps(packed, ensure_ascii=False).encode()
-        answer = _turn(contact, {**asked, "packed": base64.b64encode(zlib.compress(text, 9)).decode()})
+        answer = _turn(contact, {**asked, **_packed(answer["need"], manifest)})
     if "trouble" in answer:
         raise NodeTrouble(str(answer["trouble"]))
     return answer
 
 
-def _turn(contact: Contact, asked: Mapping[str, Any]) -> Answer:
-    """One request and its answer. The first line is the program that reads the second."""
+def _packed(needs: Collection[str], manifest: Callable[[], object] | None) -> dict[str, str]:
+    """What a node needs beside the request."""
+    packed: dict[str, object] = {"sources": sources()} if "code" in needs else {}
+    if manifest is not None:
+        packed["manifest"] = manifest()
+    text = json.dumps(packed, ensure_ascii=False).encode()
+    return {"packed": base64.b64encode(zlib.compress(text, 9)).decode()}
+
+
+def spoken(asked: Mapping[str, Any]) -> bytes:
+    """A request as COMMAND reads it. The first line is the program that reads the second."""
     lines = (json.dumps(bootstrap()), json.dumps(asked, ensure_ascii=False))
-    printed = contact.send("".join(f"{line}\n" for line in lines).encode())
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _turn(contact: Contact, asked: Mapping[str, Any]) -> Answer:
+    printed = contact.send(spoken(asked))
     try:
         return dict(json.loads(printed))
     except ValueError:

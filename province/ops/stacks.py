@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from province.errors import ExitCode, ProvinceError
+from province.errors import ProvinceError
 from province.fleet.descriptor import read_descriptor
-from province.ops.workplace import Outcome, Workplace
+from province.ops.last_up import Known
+from province.ops.plan_guard import Refusal, refusals, refuse
+from province.ops.stack_trouble import trouble
+from province.ops.workplace import COLOURS, Outcome, Workplace
 
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SUMMARY = re.compile(r"^Resources:\n((?:[ \t]+.*\n?)+)", re.MULTILINE)
 COUNT = re.compile(r"(\d+) ([a-z]+(?: [a-z]+)*)")
 PROVIDER = "pulumi:providers:kubernetes"
 UNCHANGED = "unchanged"
+LOOKS = frozenset({"refresh", "read", "same"})
+"""Steps of a plan that change nothing."""
+FOUND_BY_REFRESH = frozenset({"update", "delete"})
+"""Steps that a refresh, too, names when it finds an object changed or gone."""
 TOTAL = "changes"
 
 REFRESHED = ("--refresh", "--run-program")
@@ -43,72 +50,125 @@ class StackRun:
         return ", ".join(f"{count} {word}" for word, count in self.counts.items())
 
 
-def up(work: Workplace, stack: str, descriptor: Path) -> StackRun:
-    """Make the cluster as declared, whatever somebody changed in it by hand.
+@dataclass(frozen=True)
+class Plan:
+    """What `up` would do to a stack, as `pulumi preview --json` says it."""
+
+    stack: str
+    preview: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many resources by operation (`create`, `update`, `same` …)."""
+        return {str(word): int(count) for word, count in self.preview.get("changeSummary", {}).items()}
+
+
+def listed(work: Workplace) -> dict[str, Known]:
+    """Every stack that the backend has, by name."""
+    outcome = work.run("stacks", ["pulumi", "stack", "ls", "--json", "--non-interactive"], answers=True)
+    succeeded("stack ls", outcome)
+    return {
+        entry["name"]: Known(str(entry.get("lastUpdate")), int(entry.get("resourceCount") or 0))
+        for entry in json.loads(outcome.output.read_text(encoding="utf-8"))
+    }
+
+
+Guard = Callable[[Mapping[str, Any]], Sequence[Refusal]]
+"""What a plan does that no plan may do."""
+
+
+def up(work: Workplace, stack: str, descriptor: Path, reason: str, guard: Guard = refusals) -> StackRun:
+    """Make the cluster as declared, whatever somebody changed in it by hand; `reason` stands in the stack's history.
 
     Raises ProvinceError when the stack belongs to another cluster than the descriptor's, when it is locked, when
-    the cluster does not answer, and when anything else fails.
+    the cluster does not answer, when the plan does what `guard` refuses, and when anything else fails.
     """
-    _select(work, stack)
-    _refuse_another_cluster(work, stack, descriptor)
-    words = ["pulumi", "up", "--yes", "--skip-preview", *REFRESHED, "--non-interactive", "--stack", stack]
-    return _finished(stack, work.run(f"up-{stack}", words))
+    select(work, stack)
+    if _holds_objects(work, stack, descriptor):
+        plan = preview(work, stack)
+        refuse(guard(plan.preview), stack)
+    words = ["pulumi", "up", "--yes", "--skip-preview", *REFRESHED, "--non-interactive", "--message", reason]
+    return _finished(stack, work.run(f"up-{stack}", [*words, "--stack", stack]))
 
 
-def preview(work: Workplace, stack: str) -> StackRun:
-    """What `up` would do as far as the last run knows; drift is not seen, and nothing is touched."""
-    _select(work, stack)
-    words = ["pulumi", "preview", "--diff", "--non-interactive", "--stack", stack]
-    return _finished(stack, work.run(f"preview-{stack}", words))
+def preview(work: Workplace, stack: str) -> Plan:
+    """What `up` would do, changes by hand included; nothing is touched."""
+    words = ["pulumi", "preview", "--json", *REFRESHED, "--non-interactive", "--stack", stack]
+    outcome = work.run(f"preview-{stack}", words, answers=True)
+    succeeded(stack, outcome)
+    found = json.loads(outcome.output.read_text(encoding="utf-8"))
+    return Plan(stack, {**found, "steps": planned_steps(found.get("steps") or ())}, outcome.seconds)
+
+
+def planned_steps(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The steps that `up` would take, without what the refresh before them only looked at.
+
+    What somebody changed by hand is an `update` of the refresh and then one of ours, what somebody deleted a `delete`
+    and then a `create`: the last word about a resource is what would happen.
+    """
+    last = {step["urn"]: step for step in steps}
+    seen = [step for step in steps if step["op"] not in LOOKS]
+    return [step for step in seen if step["op"] not in FOUND_BY_REFRESH or last[step["urn"]] is step]
 
 
 def drift(work: Workplace, stack: str, descriptor: Path) -> StackRun:
     """What in the cluster is no longer as the last run left it; the log holds each field. Nothing is touched."""
-    _select(work, stack)
-    _refuse_another_cluster(work, stack, descriptor)
+    select(work, stack)
+    _holds_objects(work, stack, descriptor)
     words = ["pulumi", "refresh", "--preview-only", "--run-program", "--diff", "--non-interactive", "--stack", stack]
     return _finished(stack, work.run(f"drift-{stack}", words))
+
+
+def destroy(work: Workplace, stack: str, descriptor: Path, reason: str, *, dry_run: bool) -> StackRun:
+    """Take what a stack declares out of its cluster, except what is protected; with `dry_run` only say what that is."""
+    _holds_objects(work, stack, descriptor)
+    words = ["pulumi", "destroy", "--exclude-protected", "--run-program", "--non-interactive", "--stack", stack]
+    words += ["--preview-only"] if dry_run else ["--yes", "--skip-preview", "--message", reason]
+    return _finished(stack, work.run(f"destroy-{stack}", words))
 
 
 def forget(work: Workplace, stack: str) -> None:
     """Drop what is known of a stack whose cluster is gone; nothing is deleted in any cluster."""
     words = ["pulumi", "stack", "rm", "--yes", "--force", "--preserve-config", "--stack", stack]
-    _succeeded(stack, work.run(f"forget-{stack}", words))
+    succeeded(stack, work.run(f"forget-{stack}", words))
 
 
-def _select(work: Workplace, stack: str) -> None:
+def select(work: Workplace, stack: str) -> None:
+    """Make the stack, empty, if the backend does not have it."""
     words = ["pulumi", "stack", "select", "--create", "--non-interactive", "--stack", stack]
-    _succeeded(stack, work.run(f"select-{stack}", words))
+    succeeded(stack, work.run(f"select-{stack}", words))
 
 
-def _refuse_another_cluster(work: Workplace, stack: str, descriptor: Path) -> None:
-    """A cluster that was built anew is another cluster: its stack would replace, and so delete, what it owns."""
+def exported(work: Workplace, stack: str) -> list[dict[str, Any]]:
+    """The resources in a stack's state."""
+    outcome = work.run(f"export-{stack}", ["pulumi", "stack", "export", "--stack", stack], answers=True)
+    succeeded(stack, outcome)
+    state = json.loads(outcome.output.read_text(encoding="utf-8"))
+    outcome.output.unlink()
+    found: list[dict[str, Any]] = (state.get("deployment") or {}).get("resources") or []
+    return found
+
+
+def _holds_objects(work: Workplace, stack: str, descriptor: Path) -> bool:
+    """Whether the stack holds anything yet.
+
+    Raises ProvinceError when that is in another cluster than the descriptor's: a cluster that was built anew is
+    another one, and its stack would replace, and so delete, what it owns.
+    """
     described = read_descriptor(descriptor).kube_system_uid
-    exported = work.private / "logs" / f"{stack}.state.json"
-    _succeeded(
-        stack,
-        work.run(f"export-{stack}", ["pulumi", "stack", "export", "--stack", stack, "--file", str(exported)]),
-    )
-    recorded = _recorded_cluster(exported)
-    exported.unlink()
-    if recorded not in {None, described}:
+    resources = exported(work, stack)
+    recorded = {str(one["inputs"].get("clusterIdentifier")) for one in resources if one["type"] == PROVIDER}
+    if others := recorded - {described}:
         raise ProvinceError(
-            f"stack {stack} belongs to the cluster {recorded}, but the descriptor names {described}",
+            f"stack {stack} belongs to the cluster {', '.join(sorted(others))}, but the descriptor names {described}",
             hint=f"if the old cluster is gone for good: pulumi stack rm --force --preserve-config --stack {stack}",
         )
-
-
-def _recorded_cluster(exported: Path) -> str | None:
-    """The uid of the cluster that a stack's state speaks of; None while it holds nothing."""
-    state = json.loads(exported.read_text(encoding="utf-8"))
-    for resource in (state.get("deployment") or {}).get("resources") or ():
-        if resource["type"] == PROVIDER:
-            return str(resource["inputs"].get("clusterIdentifier"))
-    return None
+    return bool(resources)
 
 
 def _finished(stack: str, outcome: Outcome) -> StackRun:
-    _succeeded(stack, outcome)
+    succeeded(stack, outcome)
     return StackRun(stack, counts(outcome.text), outcome.seconds, outcome.log)
 
 
@@ -119,17 +179,7 @@ def counts(printed: str) -> dict[str, int]:
     return {word: int(number) for number, word in found if word != TOTAL}
 
 
-def _succeeded(stack: str, outcome: Outcome) -> None:
-    if outcome.code == 0:
-        return
-    text = COLOURS.sub("", outcome.text)
-    if "currently locked by" in text:
-        raise ProvinceError(
-            f"stack {stack} is locked: another run is at work, or one was killed\n{outcome.tail}",
-            hint=f"if none is at work any more: pulumi cancel --yes --stack {stack}",
-        )
-    raise ProvinceError(
-        f"stack {stack}: Pulumi ended with exit code {outcome.code}\n{outcome.tail}",
-        hint=f"everything it printed: {outcome.log}",
-        exit_code=ExitCode.UNREACHABLE if "does not answer" in text else ExitCode.FAILED,
-    )
+def succeeded(stack: str, outcome: Outcome) -> None:
+    """Raise what a person must mend, unless the command ended well."""
+    if outcome.code != 0:
+        raise trouble(stack, outcome)

@@ -13,7 +13,7 @@ import json
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -26,19 +26,21 @@ _OCI = "application/vnd.oci.image"
 class Content:
     """What an image holds and starts: absolute path in the image → program, and how it is run.
 
-    `user` is numeric ("65532" or "65532:65532"); empty means root. `architecture` is Go's word for it.
+    `user` is numeric ("65532" or "65532:65532"); empty means root. `architecture` is Go's word for it. `links` are
+    symbolic links: absolute path in the image → the path that it leads to.
     """
 
     files: Mapping[str, Path]
     entrypoint: tuple[str, ...]
     user: str
     architecture: str
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(target: Path, reference: str, content: Content) -> str:
     """Write the image to `target` under the name `reference`; return the digest of its manifest."""
     with tempfile.TemporaryFile(dir=target.parent) as layer:
-        _write_layer(layer, content.files)
+        _write_layer(layer, content)
         size = layer.tell()
         layer.seek(0)
         layer_digest = hashlib.file_digest(layer, "sha256").hexdigest()
@@ -95,16 +97,22 @@ def _config(content: Content, layer_digest: str) -> dict[str, Any]:
     }
 
 
-def _write_layer(target: IO[bytes], files: Mapping[str, Path]) -> None:
+def _write_layer(target: IO[bytes], content: Content) -> None:
     with tarfile.open(fileobj=target, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for folder in _folders(files):
+        for folder in _folders([*content.files, *content.links]):
             entry = tarfile.TarInfo(folder)
             entry.type = tarfile.DIRTYPE
             entry.mode = 0o1777 if folder == "tmp" else 0o755
             tar.addfile(entry)
-        for path, source in sorted(files.items()):
+        for path, source in sorted(content.files.items()):
             with source.open("rb") as data:
                 _add(tar, path.lstrip("/"), source.stat().st_size, data, 0o755)
+        for path, leads_to in sorted(content.links.items()):
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.type = tarfile.SYMTYPE
+            entry.linkname = leads_to
+            entry.mode = 0o777
+            tar.addfile(entry)
 
 
 def _folders(files: Iterable[str]) -> list[str]:

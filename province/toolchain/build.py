@@ -31,11 +31,12 @@ def binary(name: str) -> Path:
 
 
 def build_all(names: Iterable[str] = ()) -> dict[str, Path]:
-    """Return the programs called `names`, or all; builds what is missing, one after the other.
+    """Return the programs called `names`, or all but those on demand; builds what is missing, one after the other.
 
     The Go compiler uses all cores by itself, so nothing would be gained by building two at once.
     """
-    return {name: binary(name) for name in (list(names) or list(pins.load().artefacts))}
+    usual = (name for name, artefact in pins.load().artefacts.items() if not artefact.on_demand)
+    return {name: binary(name) for name in (list(names) or usual)}
 
 
 def installed(artefact: Artefact) -> Path | None:

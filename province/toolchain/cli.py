@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from province.toolchain import build, go, pins, pulumi_home
+from province.lab import image as base_system
+from province.toolchain import build, go, kinds, pins, pulumi_home
+from province.toolchain.images import images
 from province.toolchain.pins import Artefact
 
 app = typer.Typer(
@@ -34,7 +36,9 @@ def list_artefacts(
 
 @app.command("build")
 def build_artefacts(
-    names: Annotated[list[str] | None, typer.Argument(help="Programs to build; all without a name.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which programs; without one, all but those for benchmarks.")
+    ] = None,
 ) -> None:
     """Build what is missing and print the paths; a first build of all takes a quarter of an hour on two cores."""
     for path in build.build_all(names or ()).values():
@@ -45,6 +49,21 @@ def build_artefacts(
 def print_path(name: Annotated[str, typer.Argument(help="One program, as `list` names it.")]) -> None:
     """Print where a program is, building it first if it is missing."""
     print(build.binary(name))
+
+
+@app.command("images")
+def make_images() -> None:
+    """Make what is missing of the container images and print name and digest of each; needs root."""
+    for made in images(base_system.ensure("kubernetes")).values():
+        print(made.reference)
+
+
+@app.command("kinds")
+def write_kinds() -> None:
+    """Write k8s/crds anew from the sources of the programs that bring kinds of object; fetches nothing."""
+    for module in kinds.SOURCES:
+        for file in kinds.write(module):
+            print(file.relative_to(pins.CHECKOUT))
 
 
 @app.command("env")

@@ -1,18 +1,25 @@
-"""The container images: recipes of ``k8s/images/`` made into archives that `ctr images import` reads."""
+"""The container images: recipes of ``k8s/images/`` made into OCI archives, whose digests everybody refers to."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tomllib
+from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from province.errors import ExitCode, ProvinceError
-from province.toolchain import archive, build, cache, elf, go, pins
+from province.toolchain import archive, build, cache, debian, elf, go, lock, pins
+from province.toolchain.lock import Made
 from province.toolchain.pins import Name, Pin
+
+PLATFORM = "linux-amd64"
+"""The platform that the digests of ``versions.toml`` are for."""
 
 RECIPES = pins.CHECKOUT / "k8s" / "images"
 
@@ -26,64 +33,153 @@ class Recipe(Pin):
     """What an image holds: path in it → program.
 
     `built` are programs of ``versions.toml``; `debian` are paths in the Debian tree, brought with the shared
-    libraries they need.
+    libraries they need; `folders` are whole folders of it, without files whose path fits one of `left_out` (shell
+    patterns). The tree is that of cluster nodes, or, where a recipe names `packages`, one of these. `ours` are files
+    that stand beside the recipes. `links` are further names, each with the path that it leads to.
     """
 
     entrypoint: tuple[str, ...] = Field(min_length=1)
     user: Annotated[str, StringConstraints(pattern=r"^(\d+(:\d+)?)?$")] = ""
     built: dict[ImagePath, Name] = Field(default_factory=dict)
     debian: dict[ImagePath, ImagePath] = Field(default_factory=dict)
+    packages: tuple[Name, ...] = ()
+    folders: dict[ImagePath, ImagePath] = Field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    ours: dict[ImagePath, Name] = Field(default_factory=dict)
+    links: dict[ImagePath, ImagePath] = Field(default_factory=dict)
+
+    @property
+    def follows_debian(self) -> bool:
+        """Whether it holds files of Debian's, so that its digest changes when they do."""
+        return bool(self.debian or self.folders)
 
 
 class ImageArchive(Pin):
     """An image in a file.
 
-    `reference` is the name that manifests use; `digest` is that of the image's manifest, for references of
-    the form ``name@digest``; `sha256` is the checksum of the file itself.
+    `tagged` is its name without and `reference` that with the digest of the image's manifest, ``sha256:…``;
+    `sha256` is the checksum of the file itself.
     """
 
     name: str
     path: Path
-    reference: str
+    tagged: str
     digest: str
     sha256: str
 
+    @property
+    def reference(self) -> str:
+        """The name that manifests use."""
+        return f"{self.tagged}@{self.digest}"
+
 
 def reference(name: str) -> str:
-    """Return the full name of an image, as ``repository/name:tag``."""
+    """Return the full name of an image, as ``repository/name:tag@sha256:digest``."""
     return pins.load().reference(name)
 
 
 def images(root: Path) -> dict[str, ImageArchive]:
     """Return all images, making those that are missing; `root` is a Debian tree that holds nft and catatonit.
 
-    Programs are always those built from pins, never installed ones: an image is the same on every machine.
+    Programs are always those built from pins, never installed ones: an image is the same on every machine. Digests
+    that ``versions.toml`` does not have go into the lock.
     """
-    return {name: image(name, root) for name in pins.load().images.tags}
+    made = {name: image(name, root) for name in pins.load().images.tags}
+    note(made.values())
+    return made
+
+
+def note(archives: Iterable[ImageArchive]) -> None:
+    """Have `reference` name these images from now on: all that this machine uses, wherever they were made."""
+    lock.write(dict(_unforeseen(archives)))
 
 
 def image(name: str, root: Path) -> ImageArchive:
-    """Return one image, see `images`."""
+    """Return one image, see `images`.
+
+    Raises ProvinceError for an image of our programs alone that is not the recorded one.
+    """
     recipe = load_recipe(name)
-    full_name = reference(name)
-    artefacts = {path: pins.load().artefact(program) for path, program in recipe.built.items()}
-    files = {path: build.built(artefact) for path, artefact in artefacts.items()}
-    for path, source in recipe.debian.items():
-        found = elf.closure(root, source)
-        files |= {path if place == source else place: real for place, real in found.items()}
-    content = archive.Content(files, recipe.entrypoint, recipe.user, go.host_platform().partition("-")[2])
+    tagged = pins.load().tagged(name)
+    content = contents(recipe, root)
 
     def make(folder: Path) -> None:
         target = folder / f"{name}.tar"
-        digest = archive.write(target, full_name, content)
+        digest = archive.write(target, tagged, content)
         (folder / "image.json").write_text(json.dumps({"digest": digest, "sha256": _sha256(target)}))
 
-    known = {path: build.checksum(files[path]) for path in artefacts}
-    contents = {path: known.get(path) or _sha256(file) for path, file in sorted(files.items())}
-    key = cache.key_of(_FORMAT, full_name, recipe.model_dump_json(), json.dumps(contents))
+    known = {path: build.checksum(content.files[path]) for path in recipe.built}
+    sums = {path: known.get(path) or _sha256(file) for path, file in sorted(content.files.items())}
+    key = cache.key_of(_FORMAT, tagged, recipe.model_dump_json(), json.dumps(sums))
     place = cache.entry("image", key, make)
-    sums = json.loads((place / "image.json").read_text())
-    return ImageArchive(name=name, path=place / f"{name}.tar", reference=full_name, **sums)
+    written = json.loads((place / "image.json").read_text())
+    found = ImageArchive(name=name, path=place / f"{name}.tar", tagged=tagged, **written)
+    _check(found, recipe)
+    return found
+
+
+def contents(recipe: Recipe, root: Path) -> archive.Content:
+    """Return the files of an image, with those that its Debian programs need from the tree `root`."""
+    files = {path: build.built(pins.load().artefact(program)) for path, program in recipe.built.items()}
+    files |= {path: RECIPES / file for path, file in recipe.ours.items()}
+    files |= of_debian(recipe, tree_of(recipe, root))
+    machine = go.host_platform().partition("-")[2]
+    return archive.Content(files, recipe.entrypoint, recipe.user, machine, recipe.links)
+
+
+def tree_of(recipe: Recipe, root: Path) -> Path:
+    """Return the Debian tree that a recipe takes files from: `root`, or that of the packages that it names."""
+    return debian.tree(recipe.packages) if recipe.packages else root
+
+
+def of_debian(recipe: Recipe, tree: Path) -> dict[str, Path]:
+    """Return the files of an image that are Debian's, by their path in it."""
+    files: dict[str, Path] = {}
+    for path, source in recipe.debian.items():
+        found = elf.closure(tree, source)
+        files |= {path if place == source else place: real for place, real in found.items()}
+    for path, source in recipe.folders.items():
+        files |= _folder(tree, source, path, recipe.left_out)
+    return files
+
+
+def _folder(tree: Path, source: str, target: str, left_out: Iterable[str]) -> dict[str, Path]:
+    """Return all files of a folder in the tree by their path in the image, and what the libraries among them need."""
+    found: dict[str, Path] = {}
+    for file in sorted((tree / source.lstrip("/")).rglob("*")):
+        name = f"/{file.relative_to(tree)}"
+        if file.is_dir() or any(fnmatch(name, pattern) for pattern in left_out):
+            continue
+        found[target + name.removeprefix(source)] = elf.in_tree(tree, name)
+        if file.suffix == ".so":
+            found |= {place: real for place, real in elf.closure(tree, name).items() if place != name}
+    return found
+
+
+def _check(made: ImageArchive, recipe: Recipe) -> None:
+    recorded = pins.load().images.digests.get(made.name)
+    if go.host_platform() != PLATFORM or recipe.follows_debian or recorded is None:
+        return
+    if made.digest == f"sha256:{recorded}":
+        return
+    raise ProvinceError(
+        f"{made.tagged}: the image is not the recorded one\n"
+        f"  made     {made.digest}\n"
+        f"  recorded sha256:{recorded} (versions.toml, images.digests.{made.name})",
+        hint="restore k8s/images/, tools/ and versions.toml from git; after a wanted change record the new digest",
+        exit_code=ExitCode.BAD_DATA,
+    )
+
+
+def _unforeseen(made: Iterable[ImageArchive]) -> Iterable[tuple[str, Made]]:
+    """Yield the images whose digest is not the recorded one; each is told, because it is what will run."""
+    named = pins.load().images
+    for one in made:
+        digest = one.digest.removeprefix("sha256:")
+        recorded = named.digests.get(one.name, "")
+        if digest != recorded:
+            print(f"toolchain: {one.tagged} has a digest of its own here: {one.digest}", file=sys.stderr, flush=True)
+            yield one.name, Made(tag=named.tags[one.name], digest=digest, instead_of=recorded)
 
 
 def load_recipe(name: str) -> Recipe:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from province.errors import ExitCode, ProvinceError
+from province.toolchain import lock
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PINS_FILE = CHECKOUT / "versions.toml"
@@ -60,10 +61,12 @@ class ArtefactPin(Pin):
 class ModulePin(Pin):
     """One folder of ``tools/``: what its programs have in common.
 
-    `nosumdb` are module paths that the public checksum database does not know.
+    `nosumdb` are module paths that the public checksum database does not know. `on_demand`: built only where somebody
+    asks for it by name, because neither the lab nor a test does.
     """
 
     version: str = Field(min_length=1)
+    on_demand: bool = False
     tags: tuple[str, ...] = ()
     nosumdb: tuple[str, ...] = ()
     stamps: tuple[Stamp, ...] = ()
@@ -71,10 +74,14 @@ class ModulePin(Pin):
 
 
 class ImagePins(Pin):
-    """What the container images are called: repository and, by image, the tag."""
+    """What the container images are called: repository and, by image, the tag and the digest of its manifest.
+
+    The digests are those of images for linux-amd64; see `lock` for what holds where another one was made.
+    """
 
     repository: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9./-]*[a-z0-9]$")]
     tags: dict[Name, Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]]
+    digests: dict[Name, Sha256] = Field(default_factory=dict)
 
 
 class Artefact(Pin):
@@ -83,6 +90,7 @@ class Artefact(Pin):
     name: str
     module: str
     version: str
+    on_demand: bool
     package: str
     tags: tuple[str, ...]
     nosumdb: tuple[str, ...]
@@ -123,8 +131,8 @@ class Pins(Pin):
             )
         return known[name]
 
-    def reference(self, image: str) -> str:
-        """Return the full name of an image, as a manifest writes it: ``repository/image:tag``."""
+    def tagged(self, image: str) -> str:
+        """Return the name of an image as kubeadm writes it: ``repository/image:tag``."""
         if image not in self.images.tags:
             raise ProvinceError(
                 f"{image}: the toolchain makes no such image",
@@ -132,6 +140,25 @@ class Pins(Pin):
                 exit_code=ExitCode.USAGE,
             )
         return f"{self.images.repository}/{image}:{self.images.tags[image]}"
+
+    def reference(self, image: str) -> str:
+        """Return the full name of an image, as a manifest writes it: ``repository/image:tag@sha256:digest``.
+
+        The same at every site: each node's runtime finds it in the registry of its own site. Raises ProvinceError for
+        an image that was neither recorded nor made here.
+        """
+        name = self.tagged(image)
+        recorded = self.images.digests.get(image, "")
+        made = lock.read().get(image)
+        if made and (made.tag, made.instead_of) == (self.images.tags[image], recorded):
+            return f"{name}@sha256:{made.digest}"
+        if not recorded:
+            raise ProvinceError(
+                f"{image}: no digest is recorded for it, and it was not made on this machine",
+                hint="make it as root (province toolchain images), then record what that says in versions.toml",
+                exit_code=ExitCode.BAD_DATA,
+            )
+        return f"{name}@sha256:{recorded}"
 
 
 @cache
@@ -177,6 +204,7 @@ def _join(name: str, pin: ArtefactPin, folder: str, module: ModulePin) -> Artefa
         name=name,
         module=folder,
         version=module.version,
+        on_demand=module.on_demand,
         package=pin.package,
         tags=module.tags,
         nosumdb=module.nosumdb,

@@ -1,7 +1,8 @@
 """Evidence: what was seen on a host, when, by whom, and what was expected; one JSON object per line.
 
 The first line of a file says what the run was, each further line is one check on one host, and the last line says
-that the run came to its end. Files are only ever appended to: a run that was killed leaves what it had seen.
+that the run came to its end. Files are only ever appended to: a run that was killed leaves what it had seen. Each line
+holds on to the one before it (`chain.py`); what a finished run is sealed with is in `ledger.py`.
 """
 
 from __future__ import annotations
@@ -16,17 +17,26 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from province.errors import ExitCode, ProvinceError
-from province.fleet.fact import Fact
+from province.fleet.fact import Fact, Slug
+from province.verify.chain import body_of, chained, link
 from province.verify.outcome import Outcome
 
 MODE = 0o640
 """Evidence names weaknesses: its owner writes, its group reads, others see nothing."""
 
 
+LONGEST = 32_768
+"""No last line has as many bytes."""
+
+ROUTINE = "routine"
+"""The class of retention of a run that nobody asked to keep for longer."""
+
+
 class Run(Fact):
     """The first line: who looked at what, and by which version of the model.
 
     `whole` says that every check that exists for these hosts was meant to run, not a part chosen by name.
+    `retention` is the class that says how long the run is kept (`province.evidence.retention`).
     """
 
     kind: Literal["run"] = "run"
@@ -37,14 +47,17 @@ class Run(Fact):
     verifier: str
     hosts: tuple[str, ...]
     whole: bool = True
+    retention: Slug = ROUTINE
 
 
 class Record(Fact):
     """One check on one host.
 
     `subject` is the capability that the check belongs to (`ssh`, `firewall`); `controls` are numbers of the
-    controls. `boot` is the kernel's boot id and `manifest` the digest of what was last applied: they tell whether
-    the host was restarted or changed since. `message` is empty when the outcome is pass.
+    controls. `seen` and `expected` are the two sides of the comparisons that were made, as far as the test was run.
+    `boot` is the kernel's boot id and `manifest` the digest of what was last applied: they tell whether the host was
+    restarted or changed since; `plan` is the digest of what the model wants there. `commands` is the digest of the
+    commands whose answers the check looked at. `message` is empty when the outcome is pass.
     """
 
     kind: Literal["check"] = "check"
@@ -59,10 +72,14 @@ class Record(Fact):
     subject: str
     controls: tuple[int, ...] = ()
     outcome: Outcome
+    seen: str = ""
+    expected: str = ""
     message: str = ""
     seconds: float = 0.0
     boot: str | None = None
     manifest: str | None = None
+    plan: str | None = None
+    commands: str | None = None
     commit: str
     verifier: str
 
@@ -104,6 +121,7 @@ class EvidenceFile:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         self._descriptor = os.open(path, flags, MODE)
         self.checks = 0
+        self._head = ""
         self._append(run)
         self.sync()
 
@@ -123,7 +141,9 @@ class EvidenceFile:
         os.close(self._descriptor)
 
     def _append(self, line: Fact) -> None:
-        os.write(self._descriptor, line.model_dump_json().encode() + b"\n")
+        body = line.model_dump_json()
+        self._head = link(self._head, body)
+        os.write(self._descriptor, chained(body, self._head))
 
 
 def file_name(started: datetime, run: str) -> str:
@@ -145,6 +165,21 @@ def read_evidence(path: Path) -> Evidence:
     return Evidence(path, parsed[0], records, end)
 
 
+def read_ends(path: Path) -> tuple[Run, End | None]:
+    """The first and the last line of a file, without those between; no end when the run was cut short."""
+    with path.open("rb") as file:
+        first = file.readline()
+        file.seek(max(0, path.stat().st_size - 2 * LONGEST))
+        last = file.read().splitlines(keepends=True)[-1:]
+    run = _parse(path, 1, first.decode())
+    if not isinstance(run, Run):
+        raise _broken(path, 1, "does not begin with the description of a run")
+    if not last or not last[0].endswith(b"\n") or b'"kind":"end"' not in last[0]:
+        return run, None
+    end = _parse(path, 0, last[0].decode())
+    return run, end if isinstance(end, End) else None
+
+
 def latest(evidence: Iterable[Evidence]) -> dict[str, dict[str, Record]]:
     """What counts today: the newest record of every check, by host and test.
 
@@ -162,7 +197,7 @@ def latest(evidence: Iterable[Evidence]) -> dict[str, dict[str, Record]]:
 
 def _parse(path: Path, number: int, line: str) -> Run | Record | End:
     try:
-        return _LINE.validate_json(line)
+        return _LINE.validate_json(body_of(line))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

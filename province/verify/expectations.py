@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
@@ -13,8 +12,8 @@ from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.site import Duty
 from province.manifest.build import build
+from province.manifest.cluster import VRRP_GROUP
 from province.manifest.manifest import Listen, Manifest, Send
-from province.manifest.peers import Peers
 from province.manifest.trust import Trust, load_trust
 from province.manifest.tunnels import with_keys
 from province.manifest.view import host_facts
@@ -84,14 +83,27 @@ class Expected:
 
     @property
     def ways_in(self) -> dict[tuple[str, int], frozenset[str]]:
-        """Who may come to which protocol and port."""
-        return _peers(self.manifest.listens)
+        """Who may come to which protocol and port; who may hold a shared address hears the others say that they do."""
+        planes = [one["ipv4"] for one in self.facts["cluster_control_planes"]] if self._shared_address_group else []
+        return _peers(self.manifest.listens) | ({("", 0): covering(planes)} if planes else {})
 
     @property
     def ways_out(self) -> dict[tuple[str, int], frozenset[str]]:
         """Whom the host may connect to at which protocol and port; a node of a cluster reaches its pods at all."""
-        pods = self.facts["cluster_pods_ipv4"]
-        return _peers(self.manifest.sends) | ({("", 0): frozenset({pods})} if pods else {})
+        anything = {*self.facts["cluster_pods"], *self._shared_address_group}
+        return _peers(self.manifest.sends) | ({("", 0): covering(anything)} if anything else {})
+
+    @property
+    def _shared_address_group(self) -> list[str]:
+        return [str(VRRP_GROUP)] if self.facts["cluster_shared_addresses"] else []
+
+    @property
+    def shared_addresses(self) -> dict[str, frozenset[IPv4Interface | IPv6Interface]]:
+        """Addresses by device that the host may hold, or another one instead."""
+        return {
+            one["device"]: frozenset({IPv4Interface(one["ipv4"]), IPv6Interface(one["ipv6"])})
+            for one in self.facts["cluster_shared_addresses"]
+        }
 
     @property
     def log_host(self) -> str:
@@ -188,11 +200,7 @@ class Expectations:
         """Those of an environment whose trust anchors are in place (ProvinceError when one is missing)."""
         return cls(fleet, load_trust(fleet))
 
-    @cached_property
-    def _peers(self) -> Peers:
-        return Peers(self._fleet)
-
     def of(self, host: Host) -> Expected:
         """What must be true on one host."""
         manifest = build(self._fleet, host, self._trust)
-        return Expected(self._fleet, host, manifest, self._trust, host_facts(self._fleet, host, self._peers))
+        return Expected(self._fleet, host, manifest, self._trust, host_facts(self._fleet, host))

@@ -36,8 +36,9 @@ BFD_SESSIONS = "birdc show bfd sessions"
 BFD_SOURCE_PORTS = 32768
 """The lowest port that the kernel gives to who asks for any."""
 BFD_STATES = ("Up", "Down", "Init", "AdminDown")
-TIME_SOURCES = "chronyc -c -n sources"
-TIME_TRACKING = "chronyc -c -n tracking"
+TIME_SOURCES = "chronyc waitsync 5 0 0 5 >/dev/null; chronyc -c -n sources"
+"""A daemon that has just started follows nobody for a minute or two; once it does, this waits for nothing."""
+TIME_TRACKING = "chronyc waitsync 5 0 0 5 >/dev/null; chronyc -c -n tracking"
 
 
 class SshdConfig(Mapping[str, str]):

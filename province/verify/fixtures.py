@@ -9,43 +9,56 @@ from testinfra.host import Host as Connection
 
 from province.fleet.hosts import Host
 from province.verify.expectations import Expectations, Expected
-from province.verify.session import VERIFICATION
-from province.verify.transport import connect, offered_banner
+from province.verify.session import VERIFICATION, Target
+from province.verify.transport import offered_banner
 
 
 @pytest.fixture(scope="session")
-def node(request: pytest.FixtureRequest) -> Host:
-    """The host as the model describes it."""
-    found: Host = request.param
+def target(request: pytest.FixtureRequest) -> Target:
+    """The host, and whether it is asked a second time."""
+    found: Target = request.param
     return found
 
 
 @pytest.fixture(scope="session")
+def node(target: Target) -> Host:
+    """The host as the model describes it."""
+    return target.host
+
+
+@pytest.fixture(scope="session")
 def connect_to(request: pytest.FixtureRequest) -> Callable[[str], Connection]:
-    """A function that gives the connection to any host of the environment by its name."""
+    """A function that gives the connection to any host of the environment by its name; each command is asked anew."""
     run = request.config.stash[VERIFICATION]
-    return lambda name: connect(name, run.ssh_config)
+    return lambda name: run.observer.watched(run.way.connect(name, live=True))
 
 
 @pytest.fixture(scope="session")
 def ssh_banner(request: pytest.FixtureRequest, node: Host) -> str:
     """What the host says before it lets anybody in."""
-    return offered_banner(node.name, request.config.stash[VERIFICATION].ssh_config)
+    return offered_banner(node.name, request.config.stash[VERIFICATION].way.ssh_config)
 
 
 @pytest.fixture(scope="session")
-def host(node: Host, connect_to: Callable[[str], Connection]) -> Connection:
-    """The host as testinfra reaches it; commands run as root."""
+def host(request: pytest.FixtureRequest, target: Target) -> Connection:
+    """The host as testinfra reaches it; commands run as root, and may have run before the check began."""
+    run = request.config.stash[VERIFICATION]
+    return run.observer.watched(run.way.connect(target.host.name, live=target.live))
+
+
+@pytest.fixture(scope="session")
+def acting_host(node: Host, connect_to: Callable[[str], Connection]) -> Connection:
+    """The same for checks that do something there first, or never ask the same twice: nothing runs beforehand."""
     return connect_to(node.name)
 
 
 @pytest.fixture(scope="session")
 def expectations(request: pytest.FixtureRequest) -> Expectations:
     """What the model says about every host; trust anchors are read once."""
-    return Expectations.load(request.config.stash[VERIFICATION].fleet)
+    return request.config.stash[VERIFICATION].expectations
 
 
 @pytest.fixture(scope="session")
-def expected(node: Host, expectations: Expectations) -> Expected:
+def expected(request: pytest.FixtureRequest, node: Host) -> Expected:
     """What must be true on this host: its manifest, and what follows from the model."""
-    return expectations.of(node)
+    return request.config.stash[VERIFICATION].expected(node)

@@ -1,15 +1,15 @@
 """The pytest plugin for tests on hosts: chooses hosts, tells unreachable from failed, files the evidence.
 
 Exit codes: pytest keeps 0 to 5 for itself, so ours are those of the `province` command plus ten. 0 all is as
-declared; 1 some check failed or could not be read; 14 nothing failed, but some host was unreachable; 16 no host or
-no test was selected; 12, 13, 17 wrong use, wrong data, wrong machine. What wins is what stands first in this list
-after 0, and a run in which a host was unreachable is never 0.
+declared; 1 some check failed; 18 none failed, but some could not be read; 14 nothing but that some host was
+unreachable; 16 no host or no test was selected; 12, 13, 17 wrong use, wrong data, wrong machine. What wins is what
+stands first in this list after 0, and a run in which a host was unreachable is never 0.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,47 +18,28 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
 from province.verify.marks import declared_words, fits
-from province.verify.outcome import Outcome
-from province.verify.selection import by_class, select_hosts
-from province.verify.session import VERIFICATION, Check, Verification
+from province.verify.outcome import SHOWN, Outcome, exit_code_of
+from province.verify.selection import select_hosts
+from province.verify.session import NOT_SEALED, VERIFICATION, Check, Target, Verification
 from province.verify.transport import Unreachable
 
-pytest_plugins = ["province.verify.fixtures"]
+pytest_plugins = ["province.verify.options", "province.verify.telling", "province.verify.fixtures"]
 
 OWN_CODES = 10
 """Added to our exit codes to keep clear of pytest's."""
 
+LIVE = "-asked-again"
 PENDING = pytest.StashKey[tuple[Outcome, str, float]]()
 LOCAL = (
     "the fixture `host` is testinfra's own, which is this machine and not a host of the fleet: "
     'load the plugin by `pytest_plugins = ["province.verify.plugin"]` in conftest.py, not by -p'
 )
 NEVER_CALLED = (Outcome.UNKNOWN, "the test was set up but not called", 0.0)
-SHOWN = {Outcome.UNREACHABLE: ("U", "UNREACHABLE"), Outcome.WAIVED: ("w", "WAIVED")}
 
 
 def exit_status(code: ExitCode) -> int:
     """One of our exit codes as pytest's process returns it."""
     return int(code) if code in {ExitCode.OK, ExitCode.FAILED} else OWN_CODES + int(code)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of a run."""
-    group = parser.getgroup("province", "verification of hosts")
-    group.addoption("--environment", default="lab", help="folder under inventories/ (default: lab)")
-    group.addoption(
-        "--select",
-        action="append",
-        default=[],
-        metavar="WORD",
-        help="hosts: name, class, site, commune, body or wave:N; may be repeated (default: all)",
-    )
-    group.addoption(
-        "--evidence",
-        type=Path,
-        metavar="PATH",
-        help="folder, or file ending in .jsonl (default: .province/ENVIRONMENT/evidence)",
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,23 +53,31 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     try:
         fleet = load_fleet(options.environment)
         chosen = select_hosts(fleet, options.select)
-        session.config.stash[VERIFICATION] = Verification(fleet, chosen, options.evidence)
+        known = fleet.province.evidence.retention
+        if options.retention not in known:
+            raise ProvinceError(
+                f"--retention {options.retention}: no such class of retention",
+                hint=f"known: {', '.join(sorted(known))} (province.yml, evidence.retention)",
+                exit_code=ExitCode.USAGE,
+            )
+        session.config.stash[VERIFICATION] = Verification(
+            fleet,
+            chosen,
+            options.evidence,
+            transport=options.transport,
+            commands=options.commands,
+            client=options.client,
+            retention=options.retention,
+        )
     except ProvinceError as error:
         pytest.exit(str(error), returncode=exit_status(error.exit_code))
-
-
-def pytest_report_header(config: pytest.Config) -> str:
-    """Say what the run is about."""
-    run = config.stash[VERIFICATION]
-    classes = ", ".join(f"{count} {name}" for name, count in by_class(run.hosts).items())
-    return f"environment: {run.fleet.environment.id}, {len(run.hosts)} hosts ({classes})"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each chosen host that the test's marks and its controls are about."""
     if "_testinfra_host" in metafunc.fixturenames:
         raise pytest.Collector.CollectError(LOCAL)
-    if "node" not in metafunc.fixturenames:
+    if "target" not in metafunc.fixturenames:
         return
     run = metafunc.config.stash[VERIFICATION]
     where = metafunc.definition.nodeid
@@ -98,7 +87,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     except ProvinceError as error:
         raise pytest.Collector.CollectError(str(error)) from None
     hosts = [host for host in run.hosts if fits(host, groups) and host.host_class in classes]
-    metafunc.parametrize("node", hosts, ids=[host.name for host in hosts], indirect=True, scope="session")
+    targets = [Target(host) for host in hosts]
+    if "host" in metafunc.fixturenames:
+        targets += [Target(host, live=True) for host in hosts if host.name in run.samples]
+    names = [f"{one.host.name}{LIVE * one.live}" for one in targets]
+    metafunc.parametrize("target", targets, ids=names, indirect=True, scope="session")
 
 
 def _classes_of_controls(metafunc: pytest.Metafunc, run: Verification, where: str) -> frozenset[str]:
@@ -116,10 +109,10 @@ def _controls(item: pytest.Item) -> tuple[int, ...]:
     return tuple(sorted({mark.args[0] for mark in item.iter_markers("control")}))
 
 
-def _host_of(item: pytest.Item) -> Host | None:
-    """The host that a test is about; None for a test that is about no host."""
-    found = _parameters(item).get("node")
-    return found if isinstance(found, Host) else None
+def _target_of(item: pytest.Item) -> Target | None:
+    """What a test is about; None for a test that is about no host."""
+    found = _parameters(item).get("target")
+    return found if isinstance(found, Target) else None
 
 
 def _parameters(item: pytest.Item) -> dict[str, object]:
@@ -134,16 +127,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     What a host says is read once and kept while its tests run. pytest's own grouping goes by the place in each
     test's list of hosts, which differs from test to test.
     """
-    empty = [item for item in items if "node" in getattr(item, "fixturenames", ()) and _host_of(item) is None]
+    run = config.stash[VERIFICATION]
+    empty = [item for item in items if "target" in getattr(item, "fixturenames", ()) and _target_of(item) is None]
     if empty:
         config.hook.pytest_deselected(items=empty)
-    rank = {host.name: number for number, host in enumerate(config.stash[VERIFICATION].hosts)}
+    left_out = {*empty, *_unsampled(run, items)}
+    rank = {host.name: number for number, host in enumerate(run.hosts)}
 
-    def place(item: pytest.Item) -> tuple[int, str, int]:
-        host = _host_of(item)
-        return (rank[host.name], item.location[0], item.location[1] or 0) if host else (-1, "", 0)
+    def place(item: pytest.Item) -> tuple[int, bool, str, int]:
+        found = _target_of(item)
+        where = (item.location[0], item.location[1] or 0)
+        return (rank[found.host.name], found.live, *where) if found else (-1, False, "", 0)
 
-    items[:] = sorted((item for item in items if item not in empty), key=place)
+    items[:] = sorted((item for item in items if item not in left_out), key=place)
+
+
+def _unsampled(run: Verification, items: list[pytest.Item]) -> set[pytest.Item]:
+    """The checks that could be made a second time and are not in the sample."""
+    live: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if (found := _target_of(item)) and found.live:
+            live.setdefault(found.host.name, []).append(item)
+    return {item for checks in live.values() for item in set(checks) - set(run.sampled(checks))}
 
 
 def _is_whole(config: pytest.Config) -> bool:
@@ -156,15 +161,48 @@ def _is_whole(config: pytest.Config) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before the first check, ask every host that has some; one that does not answer is not asked again."""
-    found = _host_of(item)
+    found = _target_of(item)
     if found is None:
         return
     run = item.config.stash[VERIFICATION]
+    run.observer.begin()
     if run.evidence is None:
-        hosts = {host.name for host in map(_host_of, item.session.items) if host}
+        hosts = {one.host.name for one in map(_target_of, item.session.items) if one}
         run.begin(hosts, whole=_is_whole(item.config))
-    if silence := run.silence(found.name):
-        raise Unreachable(found.name, silence)
+    run.prepare(found.host)
+    if silence := run.silence(found.host.name):
+        raise Unreachable(found.host.name, silence)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Keep apart which fixture sent which command."""
+    with request.config.stash[VERIFICATION].observer.fixture(fixturedef.argname):
+        return (yield)
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> None:
+    """Note both sides of a comparison; how it is told stays pytest's business."""
+    if _asserting_package() == "testinfra":
+        return
+    config.stash[VERIFICATION].observer.compared(op, left, right)
+
+
+def pytest_assertion_pass(item: pytest.Item, orig: str, expl: str) -> None:
+    """Note what held."""
+    if _asserting_package() == "testinfra":
+        return
+    item.config.stash[VERIFICATION].observer.passed(orig, expl)
+
+
+def _asserting_package() -> str:
+    """The package whose `assert` is being told about: testinfra has some of its own, about its commands."""
+    frame = inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in {"_pytest", "pluggy", "province"}:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] if frame else ""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -173,17 +211,19 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Judge the end of each phase; file the check when its last phase is over."""
     report = yield
-    found = _host_of(item)
+    found = _target_of(item)
     if found is None:
         return report
     run = item.config.stash[VERIFICATION]
-    check = _check(item, found)
+    check = _check(item, found.host)
     judged = _judged(run, check, call, report)
     if judged is not None:
         item.stash[PENDING] = (*judged, call.duration)
         _say(report, *judged)
     if report.when == "teardown":
-        run.record(check, *item.stash.get(PENDING, NEVER_CALLED))
+        looked = run.observer.looked(getattr(item, "fixturenames", ()))
+        file = run.confirm if found.live else run.record
+        file(check, *item.stash.get(PENDING, NEVER_CALLED), looked)
     return report
 
 
@@ -192,7 +232,7 @@ def _check(item: pytest.Item, host: Host) -> Check:
     lines = (getattr(function, "__doc__", None) or "").strip().splitlines()
     module = item.path.stem.removeprefix("test_")
     name = getattr(item, "originalname", item.name)
-    variant = "-".join(str(value) for key, value in _parameters(item).items() if key != "node")
+    variant = "-".join(str(value) for key, value in _parameters(item).items() if key != "target")
     test = f"{module}::{name}" + (f"[{variant}]" if variant else "")
     return Check(host, test, lines[0] if lines else "", module.replace("_", "-"), _controls(item))
 
@@ -221,15 +261,6 @@ def _say(report: pytest.TestReport, outcome: Outcome, message: str) -> None:
         report.longrepr = (report.fspath, report.location[1] or 0, f"{outcome}: {message}")
 
 
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Unreachable and waived have letters and words of their own."""
-    said = dict(getattr(report, "user_properties", ())).get("outcome")
-    if said is None or not report.skipped or Outcome(said) not in SHOWN:
-        return None
-    letter, word = SHOWN[Outcome(said)]
-    return said, letter, word
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Decide the exit code and close the evidence."""
@@ -237,34 +268,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if run is None:
         return
     session.exitstatus = _verdict(run, int(exitstatus))
-    run.finish(int(session.exitstatus))
+    try:
+        run.finish(int(session.exitstatus))
+    except ProvinceError as error:
+        session.config.stash[NOT_SEALED] = str(error)
+        session.exitstatus = exit_status(error.exit_code)
 
 
 def _verdict(run: Verification, exitstatus: int) -> int:
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         return exit_status(ExitCode.NOTHING_SELECTED)
-    if exitstatus != pytest.ExitCode.OK:
+    if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         return exitstatus
-    if run.counts[Outcome.FAIL] or run.counts[Outcome.UNKNOWN]:
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and not (run.counts[Outcome.FAIL] or run.counts[Outcome.UNKNOWN]):
         return exit_status(ExitCode.FAILED)
-    return exit_status(ExitCode.UNREACHABLE if run.counts[Outcome.UNREACHABLE] else ExitCode.OK)
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """The counts, the hosts that did not answer with the command to try them again, and the evidence."""
-    run = config.stash.get(VERIFICATION, None)
-    if run is None or config.option.collectonly:
-        return
-    terminalreporter.section("verification")
-    if not run.counts:
-        terminalreporter.line(f"no test applies to the {len(run.hosts)} selected hosts: nothing was verified")
-        return
-    counts = ", ".join(f"{run.counts[one]} {one}" for one in Outcome if run.counts[one])
-    terminalreporter.line(f"{sum(run.counts.values())} checks: {counts}")
-    for name, why in run.unreachable.items():
-        terminalreporter.line(f"unreachable  {name}: {why}")
-    if run.unreachable:
-        again = ",".join(run.unreachable)
-        command = f"pytest tests/host --environment {run.fleet.environment.id} --select {again}"
-        terminalreporter.line(f"try again    {command}")
-    terminalreporter.line(f"evidence     {run.evidence}")
+    return exit_status(exit_code_of(run.counts))

@@ -9,13 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from province.verify.transport import last_words, ssh_words
+from province.verify.transport import ANSWER_SECONDS, last_words, ssh_words
 
 AT_A_TIME = 16
 """Connections that are opened side by side; more only wait for each other on a small machine."""
-
-ANSWER_SECONDS = 20.0
-"""A host that does not answer for so long counts as unreachable."""
 
 APPLIED = "/var/lib/province/applied.json"
 """Where a host keeps what was last applied to it."""
@@ -45,7 +42,7 @@ def ask_all(names: Iterable[str], ssh_config: Path, seconds: float = ANSWER_SECO
 
 
 def ask(name: str, ssh_config: Path, seconds: float) -> Answer:
-    """One host's answer; anything but a boot id counts as silence, with the reason."""
+    """One host's answer."""
     try:
         done = subprocess.run(
             [*ssh_words(ssh_config, name), QUESTION],
@@ -56,15 +53,28 @@ def ask(name: str, ssh_config: Path, seconds: float) -> Answer:
         )
     except subprocess.TimeoutExpired:
         return Answer(silence=f"no answer within {seconds:g} s")
+    return answer_of(done)
+
+
+def answer_of(done: subprocess.CompletedProcess[bytes]) -> Answer:
+    """What the end of the question says; anything but a boot id counts as silence, with the reason."""
     boot, _, applied = done.stdout.decode(errors="replace").partition("\n")
     if done.returncode != 0 or not boot:
         return Answer(silence=last_words(done.stderr))
-    return Answer(boot=boot, manifest=_digest(applied))
+    return Answer(boot=boot, manifest=digest(applied))
 
 
-def _digest(applied: str) -> str | None:
+def moved(before: Answer, now: Answer) -> str:
+    """Why what a host told `before` is not about the host as it is now; empty while it is, or does not answer."""
+    if not now.reachable or now == before:
+        return ""
+    return f"{'the host was started again' if now.boot != before.boot else 'something was applied'} since it was asked"
+
+
+def digest(applied: str) -> str | None:
+    """The digest in a host's own record of what was applied; None when it has none."""
     try:
-        digest = json.loads(applied)["digest"]
+        found = json.loads(applied)["digest"]
     except (ValueError, TypeError, KeyError):
         return None
-    return str(digest)
+    return str(found)

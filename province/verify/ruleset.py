@@ -75,8 +75,9 @@ class Ruleset:
         rules of their own. Anything else that is accepted without naming a port stands under port 0.
         """
         found: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+        refusing = self._refusing(table)
         for rule in self._rules(hook, table):
-            opening = _opening(rule)
+            opening = _opening(rule, refusing)
             if opening is not None:
                 found.setdefault((opening.protocol, opening.port), []).append(opening.peers)
         return {key: frozenset() if () in peers else covering(sum(peers, ())) for key, peers in found.items()}
@@ -104,6 +105,12 @@ class Ruleset:
                 return frozenset(_parts(element) for element in body.get("elem", []))
         raise KeyError(f"table {table} has no set {name}")
 
+    def _refusing(self, table: str) -> frozenset[str]:
+        """The chains of a table in which no rule accepts, or leads anywhere else: to go there is to be refused."""
+        rules = [one["rule"] for one in self._objects if "rule" in one and one["rule"].get("table") == table]
+        leading_on = {rule["chain"] for rule in rules if any(_leads_on(part) for part in rule["expr"])}
+        return frozenset(rule["chain"] for rule in rules) - leading_on
+
     def _base_chains(self, hook: str) -> Iterator[dict[str, Any]]:
         for one in self._objects:
             chain = one.get("chain", {})
@@ -118,10 +125,15 @@ class Ruleset:
                 yield rule["expr"]
 
 
-def _opening(rule: list[dict[str, Any]]) -> Opening | None:
+def _leads_on(part: dict[str, Any]) -> bool:
+    return bool({"accept", "jump", "goto", "vmap"} & part.keys())
+
+
+def _opening(rule: list[dict[str, Any]], refusing: frozenset[str]) -> Opening | None:
     """What a rule lets pass; None for one that accepts nothing, or only what every host accepts."""
     matches = {_key(one["match"]["left"]): one["match"]["right"] for one in rule if "match" in one}
-    lets_pass = any("accept" in one or "jump" in one or "goto" in one for one in rule)
+    targets = {one[verdict]["target"] for one in rule for verdict in ("jump", "goto") if verdict in one}
+    lets_pass = any("accept" in one for one in rule) or bool(targets - refusing)
     mapped = [one["vmap"]["key"] for one in rule if "vmap" in one]
     if mapped:
         return None if mapped == [{"ct": {"key": "state"}}] else Opening("map", 0, ())

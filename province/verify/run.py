@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TextIO
 
 from province.errors import ExitCode
+from province.verify.checkout import CHECKOUT
 from province.verify.evidence import file_name, read_evidence
 from province.verify.outcome import Outcome
-from province.verify.session import CHECKOUT, evidence_folder
+from province.verify.session import evidence_folder
 
 PYTEST_CODES = {
     0: ExitCode.OK,

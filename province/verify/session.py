@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import getpass
-import re
+import random
 import secrets
 import socket
-import subprocess
+import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
-from province.verify.evidence import End, EvidenceFile, Record, Run, file_name
+from province.verify.batch import Answers, Book
+from province.verify.checkout import CHECKOUT, commit
+from province.verify.connection import Way, ask_here
+from province.verify.evidence import ROUTINE, End, EvidenceFile, Record, Run, file_name
+from province.verify.expectations import Expectations, Expected
+from province.verify.gather import gather
+from province.verify.judgement import judge, shortened
+from province.verify.ledger import Written, seal
+from province.verify.observed import Looked, Observer
 from province.verify.outcome import Outcome
-from province.verify.reach import Answer, ask_all
-from province.verify.waivers import Waiver, find_waiver, read_waivers
+from province.verify.reach import Answer, ask_all, digest, moved
+from province.verify.signature import signer_of
+from province.verify.waivers import find_waiver, waivers_of
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-MESSAGE_LINES = 12
-MESSAGE_CHARACTERS = 1200
-ADVICE = re.compile(r"\b[Uu]se '?-vv?'? to ")
+SAMPLED_CHECKS = 3
+SAMPLE_TITLE = "What was gathered in one round trip is what the host says when it is asked again."
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,22 +50,69 @@ class Check:
     controls: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Target:
+    """A host that checks are made on; `live`: a second time, past what was gathered."""
+
+    host: Host
+    live: bool = False
+
+
 class Verification:
     """Everything that a run knows; the pytest plugin asks it and tells it, and has no opinions of its own."""
 
-    def __init__(self, fleet: Fleet, hosts: tuple[Host, ...], evidence: Path | None) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        hosts: tuple[Host, ...],
+        evidence: Path | None,
+        *,
+        transport: str,
+        commands: Path | None = None,
+        client: Path | None = None,
+        retention: str = ROUTINE,
+    ) -> None:
         self.fleet = fleet
         self.hosts = hosts
-        self.ssh_config = ssh_config(fleet)
-        self.waivers = _waivers(fleet)
+        self.observer = Observer()
+        self.sealed: Written | None = None
+        self._retention = retention
+        self._expected: Expected | None = None
+        self.way = Way(transport, client or ssh_config(fleet))
+        self.way.refuse_many(hosts)
+        self.waivers = waivers_of(fleet)
         self.counts: Counter[Outcome] = Counter()
         self._run = secrets.token_hex(4)
         self._where = evidence or evidence_folder(fleet.environment.id)
         self._answers: dict[str, Answer] = {}
+        self._book = Book(commands or evidence_folder(fleet.environment.id).with_name("commands.json"))
+        self._known: set[str] = set()
+        """The hosts that have answered what checks ask, or were asked command by command."""
+        self._ends: dict[tuple[str, str], Outcome] = {}
+        self._moved: dict[str, str] = {}
+        self._whole = False
         self._file: EvidenceFile | None = None
         self._last_host = ""
         self._commit = commit(CHECKOUT)
         self._verifier = f"{getpass.getuser()}@{socket.gethostname()}"
+
+    @cached_property
+    def expectations(self) -> Expectations:
+        """What the model says about every host (ProvinceError when a trust anchor is missing)."""
+        return Expectations.load(self.fleet)
+
+    def expected(self, host: Host) -> Expected:
+        """What must be true on a host; worked out once while the checks go host by host."""
+        if self._expected is None or self._expected.host is not host:
+            self._expected = self.expectations.of(host)
+        return self._expected
+
+    def _plan(self, host: Host) -> str | None:
+        """The digest of what the model wants on a host; None where no trust anchors say what that is."""
+        try:
+            return self.expected(host).manifest.digest
+        except ProvinceError:
+            return None
 
     @property
     def evidence(self) -> Path | None:
@@ -73,7 +130,8 @@ class Verification:
         `whole`: every check that exists for them is going to run.
         """
         wanted = sorted(set(names))
-        self._answers = ask_all(wanted, self.ssh_config)
+        self._whole = whole
+        self._answers = self._ask(wanted)
         started = datetime.now(UTC)
         path = self._where
         if path.suffix != ".jsonl":
@@ -86,8 +144,73 @@ class Verification:
             verifier=self._verifier,
             hosts=tuple(wanted),
             whole=whole,
+            retention=self._retention,
         )
         self._file = EvidenceFile(path, run)
+
+    def _ask(self, names: list[str]) -> dict[str, Answer]:
+        """Who every host is, or why it does not say; where answers are gathered, all that its checks want to know."""
+        if self.way.gathers:
+            self.way.answers = Answers()
+            return self._gather(self._book.of(names))
+        return {names[0]: ask_here()} if self.way.is_here else ask_all(names, self.way.ssh_config)
+
+    def _gather(self, commands: Mapping[str, Sequence[str]]) -> dict[str, Answer]:
+        """Ask hosts everything at once, and keep what they told."""
+        begun = time.monotonic()
+        gathered = gather(commands, self.way.ssh_config)
+        snapshots = {name: one.snapshot for name, one in gathered.items() if one.snapshot}
+        self._known.update(name for name, asked in commands.items() if asked)
+        assert self.way.answers is not None  # noqa: S101 - only a run that gathers comes here
+        self.way.answers.add(snapshots, time.monotonic() - begun)
+        told = {name: Answer(one.boot, digest(one.after.text)) for name, one in snapshots.items()}
+        return {name: told.get(name) or Answer(silence=one.silence) for name, one in gathered.items()}
+
+    def prepare(self, host: Host) -> None:
+        """Before a host's checks: when it was never asked anything, ask it and its like what one of them was asked.
+
+        So a first run on many hosts asks but one of each class command by command.
+        """
+        if self.way.answers is None or host.name in self._known:
+            return
+        classes = {one.name: one.host_class for one in self.hosts}
+        asked = next((words for name, words in self.way.answers.asked.items() if classes[name] == host.host_class), {})
+        like = [name for name, answer in self._answers.items() if classes[name] == host.host_class and answer.reachable]
+        if asked and host.name in like:
+            self._answers.update(self._gather({name: list(asked) for name in like if name not in self._known}))
+
+    @property
+    def samples(self) -> frozenset[str]:
+        """The hosts of which some checks are made a second time, without what was gathered: one of each class."""
+        classes: dict[str, list[str]] = {}
+        for host in self.hosts:
+            classes.setdefault(host.host_class, []).append(host.name)
+        lot = random.Random(self._run)  # noqa: S311 - a sample, not a secret; the run's own name makes it repeatable
+        return frozenset(lot.choice(names) for names in classes.values()) if self.way.gathers else frozenset()
+
+    def sampled(self, tests: Sequence[T]) -> list[T]:
+        """Those of a host's checks that are made a second time."""
+        return random.Random(self._run).sample(tests, min(SAMPLED_CHECKS, len(tests)))  # noqa: S311 - as above
+
+    def confirm(self, check: Check, outcome: Outcome, message: str, seconds: float, looked: Looked) -> None:
+        """File whether a check that was made a second time, by asking the host itself, has ended as it did before.
+
+        And whether it is still the host that was asked: by its boot id, and by what was applied to it.
+        """
+        name = check.host.name
+        before = self._ends.get((name, check.test))
+        if name not in self._moved:
+            self._moved[name] = moved(self._answers[name], ask_all([name], self.way.ssh_config)[name])
+        about = replace(check, test=f"transport::{check.test}", title=SAMPLE_TITLE, subject="transport", controls=())
+        if Outcome.UNREACHABLE in {before, outcome}:
+            self.record(about, Outcome.UNREACHABLE, message, seconds, looked)
+        elif self._moved[name]:
+            self.record(about, Outcome.FAIL, f"{self._moved[name]}\n{message}", seconds, looked)
+        elif outcome is before:
+            self.record(about, Outcome.PASS, "", seconds, looked)
+        else:
+            told = f"{before} by what was gathered, {outcome} by what the host says when it is asked again"
+            self.record(about, Outcome.FAIL, f"{told}\n{message}", seconds, looked)
 
     def silence(self, host: str) -> str:
         """Why the host does not answer; empty while it does."""
@@ -103,13 +226,15 @@ class Verification:
         waiver = find_waiver(self.waivers, check.host, check.test, check.controls)
         return judge(waiver, message, datetime.now(UTC))
 
-    def record(self, check: Check, outcome: Outcome, message: str, seconds: float) -> None:
+    def record(self, check: Check, outcome: Outcome, message: str, seconds: float, looked: Looked) -> None:
         """File the end of one check; a host's records are on the disk before the next host begins."""
         if self._file is None:
             raise RuntimeError("a check ended before the run began")
         if self._last_host not in {"", check.host.name}:
             self._file.sync()
         self._last_host = check.host.name
+        self._known.add(check.host.name)
+        self._ends[check.host.name, check.test] = outcome
         self.counts[outcome] += 1
         answer = self._answers[check.host.name]
         self._file.add(
@@ -125,42 +250,36 @@ class Verification:
                 subject=check.subject,
                 controls=check.controls,
                 outcome=outcome,
+                seen=looked.seen,
+                expected=looked.expected,
                 message=shortened(message),
                 seconds=round(seconds, 3),
                 boot=answer.boot,
                 manifest=answer.manifest,
+                plan=self._plan(check.host),
+                commands=looked.commands,
                 commit=self._commit,
                 verifier=self._verifier,
             )
         )
 
     def finish(self, exit_code: int) -> None:
-        """Close the evidence."""
+        """Close the evidence, seal it, and note what every host was asked.
+
+        ProvinceError when the ledger does not hold together.
+        """
+        if self.way.answers is not None and not self.unreachable:
+            self._book.write(self.way.answers.asked, whole=self._whole)
         if self._file is not None:
             end = End(run=self._run, time=datetime.now(UTC), checks=self._file.checks, exit_code=exit_code)
             self._file.close(end)
+            self.sealed = seal(self._file.path, signer_of(self.way.ssh_config), datetime.now(UTC))
 
 
 VERIFICATION = pytest.StashKey[Verification]()
 """Where pytest keeps the run."""
-
-
-def judge(waiver: Waiver | None, message: str, now: datetime) -> tuple[Outcome, str]:
-    """What a failed check amounts to: a valid waiver turns it, one that has run out says so."""
-    if waiver is None:
-        return Outcome.FAIL, message
-    if waiver.expired(now.date()):
-        return Outcome.FAIL, f"waiver expired on {waiver.expires} (owner: {waiver.owner})\n{message}"
-    why = f"{waiver.reason}; instead: {waiver.compensation} (owner: {waiver.owner}, until {waiver.expires})"
-    return Outcome.WAIVED, f"{why}\n{message}"
-
-
-def shortened(message: str) -> str:
-    """As much of a message as fits a report; what was cut is said, advice on pytest's options is left out."""
-    lines = [line for line in message.strip().splitlines() if not ADVICE.search(line)]
-    kept = "\n".join(lines[:MESSAGE_LINES])
-    cut = len(lines) > MESSAGE_LINES or len(kept) > MESSAGE_CHARACTERS
-    return kept[:MESSAGE_CHARACTERS] + (" …" if cut else "")
+NOT_SEALED = pytest.StashKey[str]()
+"""Where it keeps why the evidence could not be sealed."""
 
 
 def ssh_config(fleet: Fleet) -> Path:
@@ -178,22 +297,3 @@ def ssh_config(fleet: Fleet) -> Path:
 def evidence_folder(environment: str) -> Path:
     """Where an environment's evidence is kept."""
     return CHECKOUT / ".province" / environment / "evidence"
-
-
-def commit(checkout: Path) -> str:
-    """The commit that is checked out, with `+changes` when files differ from it; `unknown` outside git."""
-    try:
-        head = _git(checkout, "rev-parse", "HEAD")
-        return f"{head}+changes" if _git(checkout, "status", "--porcelain") else head
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(checkout: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(checkout), *words], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-def _waivers(fleet: Fleet) -> tuple[Waiver, ...]:
-    path = fleet.root / fleet.environment.id / "waivers.yml"
-    return read_waivers(path, f"{fleet.root.name}/{fleet.environment.id}/{path.name}")

@@ -2,14 +2,15 @@
 
 testinfra's own ssh backend names no ControlPath and drops `--ssh-extra-args` (release 10.2.2), so each command
 would open a connection of its own; it has no limit on time either, and an unreachable host is a RuntimeError like
-any other. All modules of testinfra reach a host through `run` alone, so this class is the whole difference. A
-backend that asks everything in one round trip takes its place under the same name.
+any other. All modules of testinfra reach a host through `run` alone, so this class is the whole difference. `batch`
+asks everything in one round trip and comes here for what it was not told.
 """
 
 from __future__ import annotations
 
 import shlex
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,14 @@ SCHEME = "openssh"
 SSH_FAILED = 255
 """What ssh returns when it, not the command, failed (ssh(1), EXIT STATUS)."""
 
+ANSWER_SECONDS = 20.0
+"""A host that does not answer for so long counts as unreachable."""
+
 COMMAND_SECONDS = 60.0
 """No single probe may hold up a run longer than this."""
+
+KILLED = 128 + 9
+"""What timeout(1) returns for a command that it had to kill."""
 
 
 class Unreachable(Exception):
@@ -34,44 +41,56 @@ class Unreachable(Exception):
         self.host = host
 
 
+class Hung(Exception):
+    """The host answers, but a command did not end within its time: what it would have told is not known."""
+
+    def __init__(self, command: str, seconds: float) -> None:
+        super().__init__(f"no end within {seconds:g} s: {command[:80]}")
+
+
 class OpenSsh(BaseBackend):  # type: ignore[misc]  # testinfra has no types
     """Runs a command through the ssh client and the environment's ssh_config."""
 
     NAME = SCHEME
 
-    def __init__(self, hostspec: str, ssh_config: str, **kwargs: Any) -> None:
+    def __init__(self, hostspec: str, ssh_config: str, seconds: float = COMMAND_SECONDS, **kwargs: Any) -> None:
         super().__init__(hostspec, **kwargs)
+        self._seconds = seconds
         self._words = ssh_words(Path(ssh_config), hostspec)
 
-    def get_encoding(self) -> str:
-        """UTF-8: our hosts have no other locale, and asking would cost a command."""
-        return "utf-8"
+    def decode(self, data: bytes) -> str:
+        """UTF-8, which asking the host for would cost a command; bytes that are none stay visible."""
+        return data.decode("utf-8", errors="backslashreplace")
 
     def run(self, command: str, *args: str, **_: Any) -> Any:
-        """The command's result; Unreachable when the connection and not the command failed."""
+        """The command's result; Unreachable when the connection failed, Hung when the command did not end."""
         asked = self.get_command(command, *args)
-        done = self._exchange(asked)
-        if done.returncode == SSH_FAILED and self._exchange("true").returncode == SSH_FAILED:
-            raise Unreachable(self.hostname, last_words(done.stderr))
+        begun = time.monotonic()
+        done = self._exchange(asked, self._seconds + ANSWER_SECONDS)
+        if done is None or (done.returncode == KILLED and time.monotonic() - begun >= self._seconds):
+            if done is None and self._exchange("true", ANSWER_SECONDS) is None:
+                raise Unreachable(self.hostname, f"no answer within {ANSWER_SECONDS:g} s")
+            raise Hung(self.quote(command, *args), self._seconds)
+        if done.returncode == SSH_FAILED:
+            again = self._exchange("true", ANSWER_SECONDS)
+            if again is None or again.returncode == SSH_FAILED:
+                raise Unreachable(self.hostname, last_words(done.stderr))
         return self.result(done.returncode, asked.encode(), done.stdout, done.stderr)
 
     def get_sudo_command(self, command: str, sudo_user: str | None) -> str:
-        """As root, but never with a question for a password that nobody would answer."""
+        """As root, in one locale, killed on the host when it takes too long; never with a question for a password."""
         user = f"-u {shlex.quote(sudo_user)} " if sudo_user else ""
-        return f"sudo -n {user}/bin/sh -c {shlex.quote(command)}"
+        limit = f"env LC_ALL=C.UTF-8 timeout --signal=KILL {self._seconds:g}"
+        return f"sudo -n {user}{limit} /bin/sh -c {shlex.quote(command)}"
 
-    def _exchange(self, command: str) -> subprocess.CompletedProcess[bytes]:
+    def _exchange(self, command: str, seconds: float) -> subprocess.CompletedProcess[bytes] | None:
+        """One command over the connection; None when nothing came within the time."""
         try:
             return subprocess.run(
-                [*self._words, command],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=COMMAND_SECONDS,
-                check=False,
+                [*self._words, command], stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
             )
         except subprocess.TimeoutExpired:
-            why = f"no answer within {COMMAND_SECONDS:g} s to: {command[:80]}"
-            raise Unreachable(self.hostname, why) from None
+            return None
 
 
 BACKENDS[SCHEME] = f"{__name__}.{OpenSsh.__name__}"

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from province.fleet.documents import read_yaml
 from province.fleet.fact import ControlId, Fact, NonBlank
 from province.fleet.findings import BadData, Finding, from_validation
+from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 
 
@@ -63,6 +64,12 @@ def read_waivers(path: Path, shown: str) -> tuple[Waiver, ...]:
     if findings:
         raise BadData(findings)
     return tuple(waivers)
+
+
+def waivers_of(fleet: Fleet) -> tuple[Waiver, ...]:
+    """The waivers of a fleet's environment, from its folder."""
+    path = fleet.root / fleet.environment.id / "waivers.yml"
+    return read_waivers(path, f"{fleet.root.name}/{fleet.environment.id}/{path.name}")
 
 
 def find_waiver(waivers: Iterable[Waiver], host: Host, test: str, controls: Iterable[int]) -> Waiver | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,7 +146,7 @@ def test_filter_by_result_and_count(page: WebDriver) -> None:
 
 
 def test_headings_sort_both_ways_with_the_worst_first(page: WebDriver) -> None:
-    heading = page.find_elements(By.CSS_SELECTOR, "#communes thead th")[5]
+    heading = page.find_elements(By.CSS_SELECTOR, "#communes thead th")[7]
     heading.find_element(By.TAG_NAME, "button").click()
     assert heading.get_attribute("aria-sort") == "ascending"
     assert visible(page)[0] == "Đặc khu Phú Quốc"
@@ -180,6 +181,54 @@ def test_no_console_message_and_no_request_to_anywhere(report: Path, tmp_path: P
     asked = [one["request"]["url"] for one in requests if not one["documentURL"].startswith("chrome:")]
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
     assert len([url for url in asked if url.startswith("file:")]) == 2, "two pages and nothing else"
+
+
+def test_the_map_has_every_commune_and_leads_to_its_certificate(page: WebDriver) -> None:
+    points = page.find_elements(By.CSS_SELECTOR, ".map svg a")
+    assert len(points) == len(LAB.communes)
+    wanted = {"phu-quoc": "✗", "an-minh": "⊘", "tho-chau": "·"}
+    codes = {commune.short: commune.code for commune in LAB.communes.values()}
+    for short, symbol in wanted.items():
+        point = page.find_element(By.CSS_SELECTOR, f".map a[href='communes/{codes[short]}.html']")
+        assert point.find_element(By.TAG_NAME, "text").get_attribute("textContent") == symbol
+    drawing = page.find_element(By.CSS_SELECTOR, ".map svg").rect
+    for point in points:
+        circle = point.find_element(By.TAG_NAME, "circle").rect
+        assert drawing["x"] <= circle["x"] <= drawing["x"] + drawing["width"]
+    page.find_element(By.CSS_SELECTOR, f".map a[href='communes/{codes['phu-quoc']}.html'] circle").click()
+    assert page.find_element(By.TAG_NAME, "h1").text.endswith("Đặc khu Phú Quốc")
+    assert "Chưa nghiệm thu. phu-quoc-people: không đạt" in page.find_element(By.TAG_NAME, "header").text
+
+
+PAGES = ("controls.html", "controls/25.html", "systems.html", "systems/e-office.html", "sites/rach-gia.html",
+         "layers.html", "dossier.html", "communes/31078.html")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_named_captioned_and_leads_back(browser: WebDriver, report: Path, name: str) -> None:
+    browser.get((report.parent / name).as_uri())
+    assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == "vi"
+    assert browser.title
+    assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
+    tables = browser.find_elements(By.TAG_NAME, "table")
+    assert tables
+    for table in tables:
+        assert table.find_element(By.TAG_NAME, "caption").text
+        assert len(table.find_elements(By.CSS_SELECTOR, "tbody tr")) == len(
+            table.find_elements(By.CSS_SELECTOR, "tbody tr > th[scope=row]:first-of-type")
+        )
+    for state in browser.find_elements(By.CSS_SELECTOR, ".state"):
+        assert len(state.text.split()) > 1, "a sign and a word, not a colour alone"
+    browser.find_element(By.CSS_SELECTOR, "nav a").click()
+    assert browser.find_element(By.ID, "communes").is_displayed()
+
+
+def test_it_prints(browser: WebDriver, report: Path, tmp_path: Path) -> None:
+    browser.get((report.parent / "dossier.html").as_uri())
+    printed = tmp_path / "dossier.pdf"
+    printed.write_bytes(b64decode(browser.print_page()))
+    assert printed.read_bytes().startswith(b"%PDF")
+    assert printed.read_bytes().count(b"/Type /Page\n") > 2, "the annex is as long as its controls"
 
 
 def test_readable_without_javascript(report: Path, tmp_path: Path) -> None:

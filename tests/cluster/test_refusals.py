@@ -12,21 +12,24 @@ import pytest
 
 from infra.cluster_access import kubeconfig_path
 from province.fleet.descriptor import descriptor_path, shown
-from province.fleet.load import inventories_root, load_fleet
+from province.fleet.load import load_fleet
 from province.fleet.site import Site
 
-from .conftest import CHECKOUT, LiveStack
+from .conftest import CHECKOUT, LiveStack, copy_of_facts
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
+def stack(program_stack: LiveStack) -> LiveStack:
+    """What is refused here is refused by each program in the same way, whatever the layer."""
+    return program_stack
+
+
+@pytest.fixture
 def checkout(tmp_path: Path, stack: LiveStack) -> Path:
     """A folder with facts, descriptors and kubeconfigs like those of the lab, for a test to spoil."""
-    shutil.copytree(inventories_root(), tmp_path / "inventories")
-    private = kubeconfig_path(stack.fleet, stack.site).parent
-    shutil.copytree(private, tmp_path / private.relative_to(stack.fleet.root.parent))
-    return tmp_path
+    return copy_of_facts(stack, tmp_path).parent
 
 
 def other_site(stack: LiveStack) -> Site:
@@ -54,7 +57,12 @@ def test_the_descriptor_of_the_other_site_is_refused(stack: LiveStack, checkout:
     other = other_site(stack)
     mine = descriptor_path(checkout / "inventories", stack.fleet.environment.id, stack.site.id)
     shutil.copyfile(mine.with_name(f"{other.id}.yml"), mine)
-    refused(stack, checkout, f"{shown(mine)} does not describe the cluster of {stack.site.id}", f"site: is {other.id}")
+    refused(
+        stack,
+        checkout,
+        f"{shown(mine)} does not describe the cluster of {stack.site.id}",
+        f"site: is {other.id}",
+    )
 
 
 def test_access_to_the_other_sites_cluster_is_refused(stack: LiveStack, checkout: Path) -> None:
@@ -72,7 +80,9 @@ def test_without_a_descriptor_nothing_is_applied(stack: LiveStack, checkout: Pat
 
 def test_a_stack_that_does_not_exist_is_one_error_with_the_nearest_name(stack: LiveStack, tmp_path: Path) -> None:
     wrong = replace(
-        stack, layer=f"{stack.layer[:-1]}z", settings={**stack.settings, "PULUMI_BACKEND_URL": tmp_path.as_uri()}
+        stack,
+        layer=f"{stack.layer[:-1]}z",
+        settings={**stack.settings, "PULUMI_BACKEND_URL": tmp_path.as_uri()},
     )
     try:
         assert wrong.pulumi("stack", "init").returncode == 0

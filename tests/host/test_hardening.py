@@ -30,13 +30,14 @@ SPECIAL = {
 """Programs of Debian's standard set that run with another's rights."""
 
 IRREGULAR = (
-    r"find / -xdev \( -path /var/lib/containerd -o -path /var/lib/kubelet \) -prune"
+    r"find / -xdev \( -path /var/lib/containerd -o -path /var/lib/kubelet"
+    r" -o -path /var/lib/province/volumes ! -perm /077 \) -prune"
     r" -o -type f -perm -0002 -printf 'writable %p\n'"
     r" -o -type d -perm -0002 ! -perm -1000 -printf 'writable %p\n'"
     r" -o \( -nouser -o -nogroup \) -printf 'unowned %p\n'"
     r" -o -type f -perm /6000 -printf 'special %p\n'"
 )
-"""One walk over the host's own disk; what containers bring lies in folders that only root enters."""
+"""One walk over the host's own disk; what containers bring and store lies in folders that only root enters."""
 
 
 @pytest.fixture(scope="session")

@@ -10,24 +10,23 @@ import pytest
 from testinfra.host import Host as Connection
 
 from province.fleet.hosts import Host
+from province.verify.arrival import arrived
 from province.verify.expectations import Expected
 from province.verify.facts import Socket
 from province.verify.marks import control
 
 KEPT = "/var/log/hosts/%s/messages.log"
-ARRIVES = "timeout 20 bash -c 'grep -q -m 1 %s < <(tail --pid=$$ -n 2000 -F %s 2>/dev/null)'"
-"""Waits at the log host until a line with this word is there, no longer than 20 seconds."""
 
 
 @pytest.mark.proves(96)
 def test_a_line_reaches_the_log_host(
-    host: Connection, node: Host, expected: Expected, connect_to: Callable[[str], Connection]
+    acting_host: Connection, node: Host, expected: Expected, connect_to: Callable[[str], Connection]
 ) -> None:
     """An intruder who wipes a host's log does not wipe ours."""
     word = f"proof-{secrets.token_hex(8)}"
-    host.check_output("logger --tag verification %s", word)
-    arrived = connect_to(expected.log_host).run(ARRIVES % (word, KEPT % node.name))
-    assert arrived.rc == 0, f"{word} did not reach {expected.log_host} within 20 s"
+    acting_host.check_output("logger --tag verification %s", word)
+    log_host = connect_to(expected.log_host)
+    assert arrived(log_host, word, KEPT % node.name), f"{word} did not reach {expected.log_host} within 20 s"
 
 
 @control(66)

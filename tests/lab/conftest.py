@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+
+PATIENCE = 60.0
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -47,3 +50,11 @@ def ansible() -> Command:
 def parsed(done: subprocess.CompletedProcess[str]) -> Any:
     """The JSON that a verb printed."""
     return json.loads(done.stdout)
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for a condition; the test fails, and says for what it waited, if nobody would wait any longer."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {PATIENCE:.0f} s: {what}"
+        time.sleep(0.2)

@@ -1,11 +1,12 @@
 """First packets from anywhere in the lab, and an eye on everything that passes there.
 
 What a computer in a commune sends comes to light in the lab's network only where it is not inside a tunnel: behind a
-gateway, where it belongs, or on a bare underlay, where it does not.
+gateway, where it belongs, or on a bare underlay, where it does not. What is inside of one, an eye in a host sees.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import struct
@@ -19,8 +20,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from province.fleet.addressing import AddressPair
-from province.lab import network
+from province.lab import guest as guests
+from province.lab import network, processes
 from province.lab.commands import enter, run
+from province.lab.probe import socket_at
 from province.lab.state import Place
 
 EVERY_PROTOCOL = 0x0003
@@ -30,27 +33,52 @@ DISCARD = 9
 PATIENCE = 15.0
 
 SEND = """
-import ipaddress, json, socket, sys
-kept = []
-for protocol, target, port, source in json.loads(sys.stdin.readline()):
+import ipaddress, json, select, socket, sys
+
+def opened(protocol, target, port, source):
     version = ipaddress.ip_address(target).version
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     one = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, kind)
     one.setblocking(False)
     if source:
         one.bind((source, 0))
+    return one
+
+def send(one, probe):
+    protocol, target, port, _ = probe
     try:
-        if protocol == "tcp":
-            one.connect_ex((target, port))
-        else:
+        if protocol == "udp":
             one.sendto(b"probe", (target, port))
+        else:
+            one.connect_ex((target, port))
     except OSError as error:
-        print(target, error, file=sys.stderr)
-    kept.append(one)
+        if target not in told:
+            print(target, error, file=sys.stderr)
+        told.add(target)
+
+told = set()
+probes = json.loads(sys.stdin.readline())
+sockets = [opened(*probe) for probe in probes]
+for one, probe in zip(sockets, probes):
+    send(one, probe)
 print("sent", flush=True)
-sys.stdin.read()
+while not select.select([sys.stdin], [], [], 0.5)[0]:
+    for at, probe in enumerate(probes):
+        if probe[0] == "tcp":
+            if not sockets[at].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                continue
+            sockets[at].close()
+            sockets[at] = opened(*probe)
+        send(sockets[at], probe)
 """
-"""Sends the first packet of each connection, and keeps at it until its input ends."""
+"""Sends the first packet of each connection, and keeps at it until its input ends.
+
+UDP goes out twice a second. The kernel repeats the first packet of TCP itself, but gives up at the first word from a
+router that the way is closed, which it may be for a moment only: then the connection is opened anew.
+"""
+
+
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True, order=True)
@@ -97,11 +125,12 @@ def sending(place: str, probes: Iterable[Probe]) -> Iterator[None]:
 
 
 class Eye:
-    """Sees every packet on some devices of the lab's own network while it is open."""
+    """Sees every packet on some devices while it is open: of a network namespace, or of the one where the test runs."""
 
-    def __init__(self, devices: Iterable[str]) -> None:
+    def __init__(self, devices: Iterable[str], place: str | None = None) -> None:
         self._devices = frozenset(devices)
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(EVERY_PROTOCOL))
+        kind = (socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(EVERY_PROTOCOL))
+        self._socket = socket_at(place, *kind) if place else socket.socket(*kind)
         self._socket.settimeout(0.2)
         self._seen: set[Seen] = set()
         self._open = True
@@ -162,6 +191,18 @@ def devices(place: Place, *, without: str = "") -> frozenset[str]:
     """The devices of the lab's own network, but for the cable of one zone of a node (`node:zone`)."""
     links = network.links_of(place.netns)
     return frozenset(name for name, link in links.items() if not without or link.get("ifalias") != without)
+
+
+@contextmanager
+def inside_of(place: Place, guest: str) -> Iterator[str]:
+    """A name for the network namespace that a guest has to itself: there, packets are seen outside of tunnels."""
+    name = f"{place.netns}-in-{guest}-{next(_numbers)}"
+    init = processes.container_init(guests.running(place)[guest].pid)
+    run(["ip", "netns", "attach", name, init])
+    try:
+        yield name
+    finally:
+        run(["ip", "netns", "del", name])
 
 
 def underlay_devices(place: Place, underlays: Collection[str]) -> frozenset[str]:

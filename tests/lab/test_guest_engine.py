@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 from pathlib import Path
 
 import pytest
@@ -17,49 +16,18 @@ import pytest
 from province.errors import ProvinceError
 from province.lab import cgroups, desk, engine, guest, mirror, mounts, network, processes
 from province.lab.deb import Deb, make_deb
-from province.lab.spec import GuestSpec, Image, LabSpec, MirrorSpec, NetworkSpec, NicSpec
+from province.lab.spec import LabSpec, NicSpec
 from province.lab.state import Place, exclusive
+
+from .small_lab import NARROW_MBPS, small_lab
 
 pytestmark = pytest.mark.lab
 
-NARROW_MBPS = 4.0
 Ssh = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def quiet(_: str) -> None:
     """Hear the engine's progress without printing it."""
-
-
-def host(name: str, where: str, number: int, *, mbps: float | None = None, image: Image = "host") -> GuestSpec:
-    """Return a guest with one line into the network `where` and one port that leads nowhere."""
-    third = {"wan": 0, "dc": 1}[where]
-    line = NicSpec(
-        device=f"{where}0",
-        network=where,
-        addresses=(IPv4Interface(f"198.18.{third}.{number}/24"),),
-        gateways=(IPv4Address(f"198.18.{third}.1"),),
-        mbps=mbps,
-        management=True,
-    )
-    return GuestSpec(name, (line, NicSpec("lan0", None, mac="02:00:00:00:00:07")), image)
-
-
-def small_lab(debs: tuple[Path, ...] = ()) -> LabSpec:
-    """Return a lab of two networks and three guests."""
-    return LabSpec(
-        domain="engine.test",
-        station=IPv4Address("198.18.0.1"),
-        networks=(
-            NetworkSpec("wan", IPv4Interface("198.18.0.1/24"), IPv6Interface("2001:db8::1/64")),
-            NetworkSpec("dc", IPv4Interface("198.18.1.1/24")),
-        ),
-        guests=(
-            host("edge-1", "wan", 11, mbps=NARROW_MBPS),
-            host("services-1", "dc", 11),
-            host("cluster-1", "dc", 12, image="kubernetes"),
-        ),
-        mirror=MirrorSpec(debs=debs),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +190,18 @@ def test_a_power_cut_ends_a_guest_and_keeps_its_disk(lab: Path, spec: LabSpec, s
     assert ssh("services-1", "cat", "kept").stdout.strip() == "kept"
 
 
+def test_after_a_power_cut_no_control_group_is_left_of_the_life_before(lab: Path, spec: LabSpec, ssh: Ssh) -> None:
+    """No machine has them then; a kubelet looks minutes for the containers that were in them."""
+    left = "find /sys/fs/cgroup -type d -name left-over"
+    ssh("cluster-1", "cd /sys/fs/cgroup/cpuset || cd /sys/fs/cgroup; sudo mkdir left-over")
+    assert ssh("cluster-1", left).stdout.strip()
+    guest.cut_power(Place(lab), ["cluster-1"])  # as if the whole machine had lost it: nobody tidies up
+    engine.up(lab, spec, say=quiet)
+    ssh("cluster-1", options=("-O", "exit"))
+    found = ssh("cluster-1", left)
+    assert (found.returncode, found.stdout.strip()) == (0, "")
+
+
 def test_a_container_that_lost_its_supervisor_is_replaced(lab: Path, spec: LabSpec) -> None:
     place = Place(lab)
     supervisor = guest.running(place)["services-1"].pid
@@ -260,7 +240,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from province.lab import engine
-from tests.lab.test_guest_engine import small_lab
+from tests.lab.small_lab import small_lab
 engine.up(Path(sys.argv[1]), small_lab(), say=lambda line: print(line, flush=True))
 """
 

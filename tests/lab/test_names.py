@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from province.fleet.exposed import exposed_at
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
 from province.fleet.site import Duty
 from province.lab import signed_zone
 from province.lab.state import Place
+from province.manifest.passages import entrances
 from province.manifest.peers import Peers
 
 from .conftest import CHECKOUT, Command
@@ -27,8 +29,6 @@ pytestmark = pytest.mark.lab
 QUESTION = Path(__file__).with_name("question.py").read_text(encoding="utf-8")
 NO_ERROR, SERVER_FAILURE, NO_SUCH_NAME, REFUSED = 0, 2, 3, 5
 """Response codes (RFC 1035, 4.1.1)."""
-EXPIRED_TTL = 30
-"""What a resolver gives an answer that is over, when nobody can be asked (RFC 8767, section 4)."""
 PATIENCE = 60.0
 
 Ask = Callable[..., dict[str, Any]]
@@ -115,6 +115,15 @@ def test_a_node_s_question_goes_over_tls_to_a_provincial_resolver(
     assert over_tls() > before
 
 
+@pytest.mark.proves(31)
+def test_a_system_s_name_leads_to_the_entrance_of_its_site(fleet: Fleet, node: Host) -> None:
+    """What users of a commune type; `tests/cluster/test_ingress.py` goes on from there."""
+    site = fleet.primary_site
+    door = entrances(fleet, site)[0].plain[0]
+    for name in exposed_at(fleet, site):
+        assert str(door) in ask(node, "127.0.0.1", name.host)["addresses"], name
+
+
 def test_a_node_does_not_believe_a_resolver_without_the_right_certificate(
     node: Host, resolvers: tuple[Host, ...]
 ) -> None:
@@ -139,8 +148,8 @@ def test_one_resolver_is_enough_and_without_any_what_was_known_stays_known(
     assert said["addresses"] == [GOOD]
     for host in resolvers[1:]:
         stopped(host)
-    said = until(lambda: ask(node, "127.0.0.1", short), lambda said: said.get("ttl") == EXPIRED_TTL)
-    assert said["addresses"] == [SHORT]
+    until(lambda: ask(node, "127.0.0.1", f"never-asked.{outside}"), lambda said: said.get("code") == SERVER_FAILURE)
+    assert ask(node, "127.0.0.1", short)["addresses"] == [SHORT], "over since a second, and nobody can be asked"
 
 
 @pytest.mark.proves(78)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from province.manifest.cluster import CONTROL_PLANE_IMAGES, NODE_IMAGES
 from province.toolchain import binary, build, pins
 
 PINS = pins.load()
@@ -27,6 +28,7 @@ VERSION_OF = {
     "etcdutl": ["version"],
     "coredns": ["-version"],
     "actionlint": ["-version"],
+    "kubeconform": ["-v"],
 }
 
 
@@ -60,7 +62,7 @@ def test_kubeadm_wants_the_images_that_are_pinned() -> None:
     ).stdout.split()
     # etcd is the exception: newer than the default, so the cluster's configuration names its tag.
     assert {reference for reference in wanted if "/etcd:" not in reference} == {
-        PINS.reference(image) for image in PINS.images.tags if image not in {"etcd", "echo"}
+        PINS.tagged(image) for image in (*CONTROL_PLANE_IMAGES, *NODE_IMAGES) if image != "etcd"
     }
 
 

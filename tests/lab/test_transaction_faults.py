@@ -15,6 +15,8 @@ pytestmark = pytest.mark.lab
 
 SECONDS = 12
 PLAIN = {"owner": "root", "group": "root", "mode": "0644", "check": None, "secret": False}
+STATE = "/var/lib/province"
+"""Where a host keeps its generations, journal and ledger."""
 CUTTER = "/etc/systemd/system/province-cutter.service"
 HOLD = "import fcntl,time; f=open('/var/lib/dpkg/lock-frontend','w'); fcntl.lockf(f,fcntl.LOCK_EX); time.sleep(SECONDS)"
 
@@ -104,14 +106,28 @@ def test_a_unit_that_fails_takes_everything_back_at_once(victim: Victim) -> None
     assert (victim.state(), victim.running()) == ("old", "old")
 
 
-def test_a_disk_without_room_is_refused_up_front(victim: Victim) -> None:
-    victim.run("mkdir -p /srv/small && mount -t tmpfs -o size=1m small /srv/small")
+@pytest.mark.parametrize("place", [f"{FOLDER}/small", "/var/lib/province-probe", "/srv/small"])
+def test_a_disk_without_room_is_refused_up_front(victim: Victim, place: str) -> None:
+    victim.run(f"mkdir -p {place} && mount -t tmpfs -o size=1m small {place}")
     try:
         wanted = part("new")
-        wanted["parts"][0]["files"]["/srv/small/file"] = {**PLAIN, "content": "x\n"}
-        assert "/srv/small: 1 MiB free, 8 MiB needed" in refusal(victim, wanted)
+        wanted["parts"][0]["files"][f"{place}/file"] = {**PLAIN, "content": "x\n"}
+        assert f"{place}: 1 MiB free, 8 MiB needed" in refusal(victim, wanted)
     finally:
-        victim.run("umount /srv/small && rmdir /srv/small")
+        victim.run(f"umount {place} && rmdir {place}")
+
+
+def test_no_room_for_the_old_state_is_refused_up_front(victim: Victim) -> None:
+    """What cannot be written down could not be put back."""
+    victim.run(
+        f"mkdir {STATE}.small && mount -t tmpfs -o size=64m small {STATE}.small && cp -a {STATE}/. {STATE}.small && "
+        f"fallocate -l $(($(stat -f -c '%a * %S' {STATE}.small) - 1048576)) {STATE}.small/filler && "
+        f"mount --bind {STATE}.small {STATE}"
+    )
+    try:
+        assert f"{STATE}: 1 MiB free" in refusal(victim, part("new"))
+    finally:
+        victim.run(f"umount {STATE} && umount {STATE}.small && rmdir {STATE}.small")
 
 
 def test_no_room_for_packages_is_refused_up_front(victim: Victim) -> None:
@@ -132,7 +148,7 @@ def test_a_read_only_file_system_is_refused_up_front(victim: Victim) -> None:
 
 def test_a_clock_that_is_far_off_is_refused_up_front(victim: Victim) -> None:
     """The lab's hosts have the machine's clock, so it is the controller's that is off."""
-    asked = request("apply", digest="", only=CAPABILITY, check=False) | {"time": time.time() + 3600}
+    asked = request("apply", digest="", only=[CAPABILITY], check=False) | {"time": time.time() + 3600}
     with pytest.raises(NodeTrouble, match=r"clock is 3[56]\d\d s behind the controller's"):
         ask(victim.contact, asked, lambda: part("new"))
     assert victim.state() == "old"

@@ -31,7 +31,7 @@ def test_a_second_run_changes_nothing(province: Command) -> None:
     assert done.returncode == 0, done.stderr
     result = parsed(done)
     assert result["changed"] is False, result
-    assert {step["name"] for step in result["steps"]} >= {"site", "verify", "lab.rach-gia.systems", "report"}
+    assert {step["name"] for step in result["steps"]} >= {"site", "verify", "lab.rach-gia.systems-data", "report"}
 
 
 def test_every_host_of_the_model_answers(province: Command) -> None:

@@ -117,12 +117,12 @@ class Victim:
 
     def apply(self, wanted: dict[str, Any], seconds: int = 60) -> list[str]:
         """What applying changes there, the controller's whole way, confirmation included."""
-        wish = node_talk.Wish("", lambda: wanted, CAPABILITY, "fault test", seconds)
+        wish = node_talk.Wish("", lambda: wanted, (CAPABILITY,), "fault test", seconds)
         return node_talk.apply(self.contact, wish).changes
 
     def arm(self, wanted: dict[str, Any], seconds: int) -> Answer:
         """Apply without confirming: a controller that was killed."""
-        asked = request("apply", digest="", only=CAPABILITY, check=False, confirm_seconds=seconds)
+        asked = request("apply", digest="", only=[CAPABILITY], check=False, confirm_seconds=seconds)
         return ask(self.contact, asked, lambda: wanted)
 
     def status(self) -> Answer:
@@ -149,7 +149,7 @@ class Victim:
         Gives the effects that it has come to; a label that it never comes to lets it go to its end. `until` names
         an effect from which on it is watched no longer, so that something else can stop it.
         """
-        asked = request("apply", digest="", only=CAPABILITY, check=False, manifest=wanted, stop=label)
+        asked = request("apply", digest="", only=[CAPABILITY], check=False, manifest=wanted, stop=label)
         with subprocess.Popen(
             self.contact.words(COMMAND), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from province.manifest.manifest import Manifest
+from province.manifest.manifest import Listen, ManagedFile, Manifest, Part, Send
 from tests.render.conftest import Render
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,13 +56,41 @@ def test_there_is_a_golden_host_of_every_class(render: Render) -> None:
 
 
 def _texts(manifest: Manifest) -> dict[str, str]:
-    """Every file under its own path, and everything else as `manifest.json`."""
-    rest = asdict(manifest)
-    rest["files"] = {
-        path: f"{file.owner}:{file.group} {file.mode} check={file.check}" for path, file in manifest.files.items()
-    }
+    """Every file under its own path, and everything else as `manifest.json`: by role, each thing once."""
     texts = {path.lstrip("/"): file.content for path, file in manifest.files.items()}
+    parts = {part.role: _part(manifest, part) for part in manifest.parts}
+    rest = {"host": manifest.host, "waiting": manifest.waiting, "parts": parts}
     return {**texts, "manifest.json": json.dumps(rest, ensure_ascii=False, indent=1) + "\n"}
+
+
+def _part(manifest: Manifest, part: Part) -> dict[str, object]:
+    """What one role brings, without what it leaves empty."""
+    things = {
+        **asdict(part),
+        "files": {path: _attributes(manifest.files[path]) for path in part.files},
+        "keys": {path: asdict(manifest.keys[path]) for path in part.keys},
+        "users": [asdict(user) for user in manifest.users if user.name in part.users],
+        "groups": [asdict(group) for group in manifest.groups if group.name in part.groups],
+        "sysctls": {key: asdict(manifest.sysctls[key]) for key in part.sysctls},
+        "units": {name: asdict(manifest.units[name]) for name in part.units},
+        "listens": [_door(one) for one in manifest.listens if one.capability == part.capability],
+        "sends": [_way_out(one) for one in manifest.sends if one.capability == part.capability],
+    }
+    return {name: value for name, value in things.items() if value and name not in ("capability", "role")}
+
+
+def _attributes(file: ManagedFile) -> str:
+    more = [*(["secret"] if file.secret else []), *([f"check={file.check}"] if file.check else [])]
+    return " ".join([f"{file.owner}:{file.group} {file.mode}", *more])
+
+
+def _door(one: Listen) -> str:
+    """The prefixes that the names stand for are in the host's nftables.conf."""
+    return f"{one.protocol} {one.port} from {' '.join(one.source)} to {one.process}"
+
+
+def _way_out(one: Send) -> str:
+    return f"{one.protocol} {one.port} to {' '.join(one.to)}"
 
 
 def _write(folder: Path, texts: dict[str, str]) -> None:

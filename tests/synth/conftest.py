@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -10,13 +12,13 @@ from infra.cluster import Cluster
 from infra.cluster_access import NOT_BUILT, NOT_BUILT_KUBECONFIG, provider
 from infra.marks import Vocabulary, vocabulary
 from infra.policy.record import Declared
-from infra.programs import LAYERS
+from infra.programs import PROGRAMS
+from infra.recorder import Registration, record
 from province.fleet.fleet import Fleet
+from province.fleet.layer import CLUSTER, LAYERS
 from province.fleet.load import load_fleet
 from province.fleet.site import Site
 from province.fleet.system import System
-
-from .recorder import Registration, record
 
 ENVIRONMENTS = ("lab", "production")
 STACKS = [
@@ -33,6 +35,7 @@ class Synth:
 
     fleet: Fleet
     site: Site
+    layer: str
     registrations: tuple[Registration, ...]
 
     @property
@@ -41,7 +44,8 @@ class Synth:
 
     @property
     def systems(self) -> tuple[System, ...]:
-        return self.fleet.systems_at(self.site)
+        """The systems, or parts of the platform, whose rooms the stack holds."""
+        return self.fleet.rooms_at(self.site, self.layer)
 
     @property
     def objects(self) -> list[Declared]:
@@ -58,17 +62,43 @@ class Synth:
         return found
 
 
+class Synthesis(NamedTuple):
+    """What a program is run with."""
+
+    fleet: Fleet
+    site: Site
+
+
 def synthesise(fleet: Fleet, site: Site, layer: str) -> Synth:
     """Run a layer's program for a site."""
 
     def program() -> None:
-        LAYERS[layer](fleet, Cluster(site, provider(site, NOT_BUILT_KUBECONFIG, NOT_BUILT)))
+        PROGRAMS[layer](fleet, Cluster(site, provider(site, NOT_BUILT_KUBECONFIG, NOT_BUILT)))
 
-    return Synth(fleet, site, record(f"{fleet.environment.id}.{site.id}.{layer}", program))
+    return Synth(fleet, site, layer, record(f"{fleet.environment.id}.{site.id}.{layer}", program))
 
 
-@pytest.fixture(scope="session", params=STACKS, ids=".".join)
-def synth(request: pytest.FixtureRequest) -> Synth:
-    environment, site, layer = request.param
+def offering(fleet: Fleet, site: Site, **changes: Any) -> Synthesis:
+    """The same facts, with a cluster at one site that has more than it has today."""
+    assert site.cluster
+    richer = site.model_copy(update={"cluster": site.cluster.model_copy(update=changes)})
+    return Synthesis(replace(fleet, sites={**fleet.sites, site.id: richer}), richer)
+
+
+@cache
+def stack_of(environment: str, site: str, layer: str) -> Synth:
+    """One stack as the model declares it, made once for all tests."""
     fleet = load_fleet(environment)
     return synthesise(fleet, fleet.sites[site], layer)
+
+
+@pytest.fixture(params=STACKS, ids=".".join)
+def synth(request: pytest.FixtureRequest) -> Synth:
+    """Every stack of every site in every environment."""
+    return stack_of(*request.param)
+
+
+@pytest.fixture(params=[one for one in STACKS if one[2] != CLUSTER], ids=".".join)
+def rooms(request: pytest.FixtureRequest) -> Synth:
+    """Every stack that holds rooms of systems."""
+    return stack_of(*request.param)

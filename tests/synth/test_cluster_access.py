@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,9 @@ from infra.cluster_access import (
 )
 from infra.kubeconfig import Access, read_kubeconfig
 from infra.live_cluster import LiveCluster, ask
+from infra.recorder import Registration, record
 from province.errors import ExitCode, ProvinceError
+from province.fleet.cluster_plan import api_addresses
 from province.fleet.descriptor import (
     ClusterDescriptor,
     ClusterVersions,
@@ -29,10 +30,8 @@ from province.fleet.descriptor import (
 )
 from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
-from province.fleet.load import inventories_root, load_fleet
+from province.fleet.load import load_fleet
 from province.fleet.site import Site
-
-from .recorder import Registration, record
 
 CA = """\
 -----BEGIN CERTIFICATE-----
@@ -56,9 +55,7 @@ OTHER_UID = "5b8a4082-459f-4e7e-8a19-d8ecc9d2ef18"
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
     """The lab's fleet in a checkout of its own, where no cluster has been built."""
-    root = tmp_path / "inventories"
-    shutil.copytree(inventories_root(), root, ignore=shutil.ignore_patterns("descriptors"))
-    return load_fleet("lab", root)
+    return replace(load_fleet("lab"), root=tmp_path / "inventories")
 
 
 @pytest.fixture
@@ -69,11 +66,11 @@ def site(fleet: Fleet) -> Site:
 @pytest.fixture
 def descriptor(fleet: Fleet, site: Site) -> ClusterDescriptor:
     """What Ansible would write for the primary site's cluster."""
-    (plane,) = [host for host in fleet.hosts_of(site.id) if host.host_class == "control-plane"]
     assert site.cluster
+    address = api_addresses(fleet, site)[fleet.province.management_zone].plain[0]
     return ClusterDescriptor(
         site=site.id,
-        endpoint=f"https://{plane.management.ipv4.ip}:6443",
+        endpoint=f"https://{address}:{site.cluster.api.port}",
         ca_sha256=CA_SHA256,
         kube_system_uid=UID,
         versions=ClusterVersions(kubernetes=site.cluster.kubernetes, containerd="1.7.24"),
@@ -110,7 +107,7 @@ def test_the_descriptor_of_the_other_site_is_refused(fleet: Fleet, descriptor: C
         with pytest.raises(ProvinceError) as caught:
             open_cluster(fleet, other, dry_run=dry_run, warn=silent)
         assert f"  site: is {descriptor.site}" in caught.value.message
-        assert f"endpoint: {descriptor.address} is no control plane of {other.id}" in caught.value.message
+        assert f"endpoint: is {descriptor.endpoint}, the model wants" in caught.value.message
         assert "nothing was changed" in caught.value.hint
 
 
@@ -167,9 +164,7 @@ def test_the_provider_is_known_by_the_clusters_uid_and_a_path_that_fits_every_ch
     live = LiveCluster(UID, CA_SHA256, descriptor.versions.kubernetes)
     monkeypatch.setattr("infra.cluster_access.read_kubeconfig", lambda _: Access("https://[::1]", CA))
     monkeypatch.setattr("infra.cluster_access.ask", lambda _: live)
-    program_folder = fleet.root.parent / "infra"
-    program_folder.mkdir()
-    monkeypatch.chdir(program_folder)
+    monkeypatch.setattr("infra.cluster_access.PROGRAM_FOLDER", fleet.root.parent / "infra")
     (provider,) = opened(fleet, site, dry_run=False, heard=[])
     assert provider.inputs["clusterIdentifier"] == UID
     assert provider.inputs["kubeconfig"] == f"../.province/lab/kubeconfigs/{site.id}.yml"
@@ -230,7 +225,7 @@ def test_a_cluster_that_does_not_answer_is_unreachable() -> None:
     ("old", "new", "key", "problem"),
     [
         ("kube_system_uid", "kube_system_uuid", "kube_system_uuid", "unknown key"),
-        (":6443", "", "endpoint", "must be https://<address>:<port>"),
+        (":8443", "", "endpoint", "must be https://<address>:<port>"),
         (CA_SHA256, "AA:BB", "ca_sha256", "string should match"),
         ("kubernetes: ", "kubernetes: v", "versions.kubernetes", "string should match"),
     ],

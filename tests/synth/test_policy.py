@@ -4,52 +4,58 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from infra.marks import Vocabulary
+from infra.policy.ground import Ground
 from infra.policy.record import Declared
 from infra.policy.rules import RULES, violations
+from province.fleet.policy import Project06Approval
 
-WORDS = Vocabulary("province.example")
-Body = dict[str, Any]
+from ..policy_examples import GROUND, TODAY, Body, pod, room_labels
 
 
 def room() -> dict[str, Body]:
     """A small room that breaks no rule; each test spoils one thing in it."""
-    labels = {
-        "province.example/owner": "office",
-        "province.example/tier": "B",
-        "province.example/level": "3",
-        "province.example/project06": "false",
-        "pod-security.kubernetes.io/enforce": "restricted",
-    }
     deny = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    container = {
-        "name": "web",
-        "image": "registry.example/web:1.0",
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    pod = {
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-    }
+    labels = {"app": "web"}
 
     def inside(kind: str, spec: Body) -> Body:
         return {"kind": kind, "metadata": {"name": "one", "namespace": "room"}, "spec": spec}
 
     return {
-        "namespace": {"kind": "Namespace", "metadata": {"name": "room", "labels": labels}},
+        "namespace": {"kind": "Namespace", "metadata": {"name": "room", "labels": room_labels(GROUND)}},
         "quota": inside("ResourceQuota", {}),
         "limits": inside("LimitRange", {}),
         "deny": inside("NetworkPolicy", deny),
-        "pods": inside("Deployment", {"template": {"spec": pod}}),
+        "way": inside("NetworkPolicy", {"podSelector": {}, "egress": [{"to": [{"podSelector": {}}]}]}),
+        "pods": inside(
+            "Deployment", {"replicas": 2, "template": {"metadata": {"labels": labels}, "spec": pod(GROUND)}}
+        ),
+        "budget": inside("PodDisruptionBudget", {"minAvailable": 1, "selector": {"matchLabels": labels}}),
+        "database": {
+            **inside("Cluster", {"storage": {"storageClass": "system-room"}}),
+            "apiVersion": "postgresql.cnpg.io/v1",
+        },
+        "backup": inside("ScheduledBackup", {"cluster": {"name": "one"}}),
+        "claim": inside("PersistentVolumeClaim", {"storageClassName": "system-room"}),
+        "set": inside("StatefulSet", {"volumeClaimTemplates": [{"spec": {"storageClassName": "system-room"}}]}),
+        "service": inside("Service", {"type": "ClusterIP"}),
+        "name": inside("Ingress", _by_tls("web.example")),
+        "role": {**inside("Role", {}), "rules": [{"verbs": ["*"], "resources": ["pods"]}]},
+        "binding": {**inside("RoleBinding", {}), "roleRef": {"kind": "ClusterRole", "name": "view"}},
     }
 
 
-def found(bodies: dict[str, Body]) -> list[tuple[str, str]]:
-    return [(one.rule, one.problem) for one in violations(map(Declared, bodies.values()), WORDS)]
+def _by_tls(host: str) -> Body:
+    return {"ingressClassName": "tslcd", "tls": [{"hosts": [host]}], "rules": [{"host": host}]}
+
+
+def found(bodies: dict[str, Body], ground: Ground = GROUND, today: date = TODAY) -> list[tuple[str, str]]:
+    return [(one.rule, one.problem) for one in violations(map(Declared, bodies.values()), ground, today)]
 
 
 def drop(key: str) -> Callable[[dict[str, Body]], object]:
@@ -86,10 +92,11 @@ SPOILT = [
     ("closed", drop("deny"), "Ingress is not denied by default"),
     ("closed", drop("deny"), "Egress is not denied by default"),
     ("closed", change("deny.spec.policyTypes", ["Ingress"]), "Egress is not denied by default"),
-    ("closed", change("deny.spec.ingress", [{}]), "Ingress is not denied by default"),
+    ("closed", change("deny.spec.ingress", [{"from": [{"podSelector": {}}]}]), "Ingress is not denied by default"),
+    ("addressed", change("way.spec.egress", [{}]), "opens egress for everybody"),
     ("closed", change("deny.spec.podSelector", {"matchLabels": {"a": "b"}}), "Egress is not denied by default"),
-    ("roomed", change("pods.metadata.namespace", "elsewhere"), "stands outside the declared namespaces"),
-    ("roomed", change("pods.metadata.namespace", None), "stands outside the declared namespaces"),
+    ("roomed", change("service.metadata.namespace", "elsewhere"), "stands outside the declared namespaces"),
+    ("roomed", change("service.metadata.namespace", None), "stands outside the declared namespaces"),
     ("unprivileged", change("pods.spec.template.spec.hostNetwork", True), "hostNetwork is set"),
     ("unprivileged", change("pods.spec.template.spec.hostPID", True), "hostPID is set"),
     ("unprivileged", change(f"{CONTAINER}.securityContext.privileged", True), "container web: is privileged"),
@@ -109,10 +116,53 @@ SPOILT = [
         change("pods.spec.template.spec.securityContext.seccompProfile", {"type": "Unconfined"}),
         "container web: has no seccomp profile",
     ),
-    ("tagged", change(f"{CONTAINER}.image", "registry.example:5000/web"), "has no tag of its own"),
-    ("tagged", change(f"{CONTAINER}.image", "registry.example/web:latest"), "has no tag of its own"),
-    ("tagged", change(f"{CONTAINER}.image", ""), "image missing has no tag of its own"),
+    ("unprivileged", change(f"{CONTAINER}.securityContext.capabilities.add", ["NET_RAW"]), "adds capabilities"),
+    ("unprivileged", change(f"{CONTAINER}.ports", [{"hostPort": 80}]), "listens on its host (hostPort)"),
+    ("pinned", change(f"{CONTAINER}.image", "images.example/web:1.0"), "is not named by digest"),
+    ("pinned", change(f"{CONTAINER}.image", f"other.example/web@sha256:{'0' * 64}"), "is not named by digest"),
+    ("pinned", change(f"{CONTAINER}.image", f"images.example/web@sha256:{'0' * 63}"), "is not named by digest"),
+    ("pinned", change(f"{CONTAINER}.image", f"imagesXexample/web@sha256:{'0' * 64}"), "is not named by digest"),
+    ("pinned", change(f"{CONTAINER}.image", ""), "image missing is not named by digest"),
+    ("isolated", change("claim.spec.storageClassName", "shared"), "stores in class shared, not in system-room"),
+    ("isolated", change("claim.spec.storageClassName", None), "stores in class of nobody, not in system-room"),
+    ("isolated", change("database.spec.storage", {}), "stores in class of nobody"),
+    ("isolated", change("set.spec.volumeClaimTemplates.0.spec.storageClassName", "system-other"), "not in system-room"),
+    ("isolated", change("service.metadata.labels", {"app.kubernetes.io/part-of": "other"}), "belongs to other"),
+    ("hostless", change("pods.spec.template.spec.volumes", [{"name": "v", "hostPath": {}}]), "volume v is a path"),
+    ("inward", change("service.spec.type", "NodePort"), "is of type NodePort"),
+    ("inward", change("service.spec.type", "LoadBalancer"), "is of type LoadBalancer"),
+    ("inward", change("service.spec.externalIPs", ["192.0.2.1"]), "takes over addresses outside the cluster"),
+    ("encrypted", change("name.spec.ingressClassName", None), "is of no class of entrance"),
+    ("encrypted", change("name.spec.rules", [{"host": "other.example"}]), "offers something without TLS"),
+    ("encrypted", change("name.spec.rules", [{}]), "offers something without TLS"),
+    ("encrypted", change("name.spec.defaultBackend", {"service": {}}), "offers something without TLS"),
+    ("modest", change("binding.roleRef.name", "cluster-admin"), "binds to cluster-admin"),
+    ("modest", change("role.rules", [{"verbs": ["*"], "resources": ["*"]}]), "allows every verb on every resource"),
+    ("budgeted", drop("budget"), "no disruption budget keeps one of its pods"),
+    ("budgeted", change("budget.spec.selector", {"matchLabels": {"app": "other"}}), "no disruption budget"),
+    ("budgeted", change("budget.spec.selector", {}), "no disruption budget"),
+    ("copied", drop("backup"), "tier B promises how much a failure may cost, but no backup is scheduled"),
+    ("copied", change("backup.spec.cluster.name", "other"), "no backup is scheduled"),
+    (
+        "apart",
+        lambda bodies: bodies.update(bridge("198.51.100.0/24", "198.51.100.200/32")),
+        "from the west to the east",
+    ),
+    ("apart", lambda bodies: bodies.update(bridge("198.51.100.129/32", "0.0.0.0/0")), "from the east to the west"),
+    ("frozen", change("service.metadata.annotations", {"province.example/approval": "x"}), "names the approval x"),
 ]
+
+
+def bridge(origin: str, target: str) -> dict[str, Body]:
+    """Two policies of one room: what the one lets in, the other lets out."""
+    return {
+        name: {
+            "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": "room"},
+            "spec": {"podSelector": {"a": "b"}, side: [{peers: [{"ipBlock": {"cidr": cidr}}]}]},
+        }
+        for name, side, peers, cidr in (("in", "ingress", "from", origin), ("out", "egress", "to", target))
+    }
 
 
 def test_a_room_in_order_breaks_no_rule() -> None:
@@ -133,34 +183,78 @@ def test_a_broken_rule_is_found_and_no_other(
 
 
 def test_every_rule_has_an_example_that_breaks_it() -> None:
-    assert {rule for rule, _, _ in SPOILT} == {rule.__name__ for rule in RULES}
+    assert {rule for rule, _, _ in SPOILT} == {rule.name for rule in RULES}
 
 
 @pytest.mark.parametrize("place", ["initContainers", "ephemeralContainers"])
 def test_no_container_of_a_pod_is_overlooked(place: str) -> None:
     bodies = room()
-    pod = bodies["pods"]["spec"]["template"]["spec"]
-    pod[place] = [{**copy.deepcopy(pod["containers"][0]), "image": "web"}]
-    assert {rule for rule, _ in found(bodies)} == {"tagged"}
+    spec = bodies["pods"]["spec"]["template"]["spec"]
+    spec[place] = [{**copy.deepcopy(spec["containers"][0]), "image": "web"}]
+    assert {rule for rule, _ in found(bodies)} == {"pinned"}
 
 
 def test_pods_and_scheduled_jobs_are_looked_into_too() -> None:
-    pod = room()["pods"]["spec"]["template"]["spec"] | {"hostNetwork": True}
+    shares = pod(GROUND) | {"hostNetwork": True}
     where = {"metadata": {"name": "one", "namespace": "room"}}
-    bare = {"kind": "Pod", **where, "spec": pod}
-    scheduled = {"kind": "CronJob", **where, "spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}
+    bare = {"kind": "Pod", **where, "spec": shares}
+    scheduled = {"kind": "CronJob", **where, "spec": {"jobTemplate": {"spec": {"template": {"spec": shares}}}}}
     for body in (bare, scheduled):
         assert [rule for rule, _ in found({**room(), "more": body})] == ["unprivileged"]
 
 
-def test_a_digest_is_as_good_as_a_tag() -> None:
+def test_an_image_by_digest_needs_no_tag() -> None:
     bodies = room()
-    change(f"{CONTAINER}.image", f"registry.example/web@sha256:{'0' * 64}")(bodies)
+    change(f"{CONTAINER}.image", f"images.example/group/web@sha256:{'a' * 64}")(bodies)
     assert found(bodies) == []
+
+
+def test_one_pod_needs_no_budget_and_a_tier_without_promise_no_backup() -> None:
+    bodies = room()
+    drop("budget")(bodies)
+    change("pods.spec.replicas", 1)(bodies)
+    drop("backup")(bodies)
+    bodies["namespace"]["metadata"]["labels"]["province.example/tier"] = "D"
+    assert found(bodies) == []
+
+
+def test_below_level_3_volumes_are_of_the_shared_class_and_of_no_other_systems() -> None:
+    bodies = room()
+    bodies["namespace"]["metadata"]["labels"]["province.example/level"] = "2"
+    assert {rule for rule, _ in found(bodies)} == {"isolated"}
+    change("claim.spec.storageClassName", "shared")(bodies)
+    change("database.spec.storage.storageClass", "shared")(bodies)
+    change("set.spec.volumeClaimTemplates", [])(bodies)
+    assert found(bodies) == []
+
+
+def test_a_server_for_both_domains_that_calls_neither_breaks_no_rule() -> None:
+    bodies = room()
+    bodies.update(bridge("0.0.0.0/0", "203.0.113.0/24"))
+    assert found(bodies) == []
+
+
+def test_what_a_block_leaves_out_is_not_reached() -> None:
+    bodies = room()
+    bodies.update(bridge("198.51.100.0/25", "198.51.100.0/24"))
+    (peer,) = bodies["out"]["spec"]["egress"][0]["to"]
+    peer["ipBlock"]["except"] = ["198.51.100.128/25"]
+    assert found(bodies) == []
+
+
+def test_an_approval_that_is_written_down_may_be_named() -> None:
+    bodies = room()
+    change("service.metadata.annotations", {"province.example/approval": "p06-1"})(bodies)
+    approval = Project06Approval(
+        id="p06-1", system="room", change="x", approved_by="y", since=TODAY, until=TODAY, source="V18"
+    )
+    assert found(bodies, replace(GROUND, approvals=(approval,))) == []
 
 
 def test_a_violation_names_object_problem_rule_and_mend() -> None:
     bodies = room()
-    change(f"{CONTAINER}.image", "web:latest")(bodies)
-    (one,) = violations(map(Declared, bodies.values()), WORDS)
-    assert str(one) == "Deployment room/one: image web:latest has no tag of its own [tagged]; pin it"
+    change("service.spec.type", "NodePort")(bodies)
+    (one,) = violations(map(Declared, bodies.values()), GROUND, TODAY)
+    assert str(one) == (
+        "Service room/one: is of type NodePort [inward]; make it a ClusterIP and let the entrance of the site offer it"
+    )

@@ -22,7 +22,7 @@ node_module: Any = import_module("province_node.node")
 transaction: Any = import_module("province_node.transaction")
 plan: Any = import_module("province_node.plan")
 store: Any = import_module("province_node.store")
-ledger: Any = import_module("province_node.ledger")
+generations: Any = import_module("province_node.generations")
 wanted: Any = import_module("province_node.wanted")
 
 ACCOUNT_TOOLS = ("useradd", "usermod", "groupadd", "groupdel", "gpasswd")
@@ -188,7 +188,7 @@ def run(host: HostInFolder, *parts: dict[str, Any], **more: Any) -> Any:
 
 def look(host: HostInFolder, *parts: dict[str, Any]) -> Any:
     """Compare a host with a manifest of these parts."""
-    return plan.compare(host, plan.aim(host, order(a_manifest(*parts))), ledger.Ledger(host))
+    return plan.look(host, order(a_manifest(*parts)), generations.current(host)).plan
 
 
 def applied(host: HostInFolder) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def _province() -> dict[str, Any]:
             "party": {"name": _names("Party"), "routing_domain": "party"},
             "people": {"name": _names("People"), "routing_domain": "government"},
         },
+        "evidence": {"retention": {"routine": 13}, "stale_after_hours": 26, "source": "A"},
         "utilisation_limit": 90,
         "utilisation_source": "A",
         "commune_zones": [{"id": "users", "vlan": 2, **zone}, {"id": "management", "vlan": 3, **zone}],
@@ -141,7 +142,9 @@ def _tier() -> dict[str, Any]:
         "name": _names("Can wait"),
         "rpo_minutes": 1440,
         "rto_minutes": 1440,
+        "backup_days": 14,
         "placement": ["primary"],
+        "priority": 100,
         "quota": {"cpu_cores": 2, "memory_gib": 4, "pods": 10, "storage_gib": 10},
         "containers": {
             "default_cpu_millicores": 100,
@@ -179,10 +182,13 @@ def _site(purpose: str) -> dict[str, Any]:
         "hosts": {"gateway": {"count": 2, "source": "A"}, "control-plane": {"count": 1, "source": "A"}},
         "cluster": {
             "kubernetes": "1.36.3",
+            "api": {"number": 2, "port": 8443},
             "pods": "10.64.0.0/16",
             "services": "10.65.0.0/16",
             "pods_v6": "fd00:64::/56",
             "services_v6": "fd00:65::/108",
             "network_engine": "bridge",
+            "snapshots": {"calendar": "hourly", "kept": 24},
+            "renew_before_days": 60,
         },
     }

@@ -40,6 +40,8 @@ def test_ansible_finds_every_host_of_the_environment_with_its_flat_facts(data: P
         assert facts["ansible_host"] == str(host.management.ipv4.ip)
         assert facts["host_class"] == host.host_class
         assert [one["device"] for one in facts["interfaces"]] == [one.device for one in host.interfaces]
+    wanted = json.loads(json.dumps(inventory(fleet, NOW)["hosts"]))
+    assert found["_meta"]["hostvars"] == wanted, "what all hosts share is every host's, too"
 
 
 def test_two_checkouts_never_share_a_connection(data: Path) -> None:

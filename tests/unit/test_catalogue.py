@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from province.fleet.endpoint import unconfirmed
 from province.fleet.feature import FeatureKind
 from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
+from province.fleet.layer import LAYERS
 from province.fleet.load import load_fleet
 from province.fleet.naming import GLOSSARY, look_up
 from province.fleet.references import walk
@@ -228,12 +230,29 @@ def test_planned_systems_get_no_room_and_tiers_decide_the_site(fleet: Fleet) -> 
     assert {"one-stop", "mail"} <= primary & recovery
     assert "data-warehouse" in primary - recovery
     assert not {"blockchain", "finance-computing", "security-testing"} & (primary | recovery)
-    assert {fleet.systems[id_].tier for id_ in recovery} == {"A", "B"}
+    by_tier = {id_ for id_ in recovery if fleet.systems[id_].placement is None}
+    assert {fleet.systems[id_].tier for id_ in by_tier} == {"A", "B"}
+    assert recovery - by_tier == {"trial"}, "what is tried is tried at both sites"
 
 
-def test_a_site_stays_within_the_size_of_a_stack(fleet: Fleet) -> None:
-    objects_of_a_system = 6
-    assert all(len(fleet.systems_at(site)) * objects_of_a_system < 300 for site in fleet.sites.values())
+def test_every_room_of_a_site_stands_in_one_layer(fleet: Fleet) -> None:
+    for site in fleet.data_centres:
+        held = Counter(system.id for layer in LAYERS for system in fleet.rooms_at(site, layer))
+        assert site.cluster
+        fits = {None, site.cluster.network_engine}
+        parts = {id_ for id_, part in fleet.platform.items() if part.network_engine in fits}
+        assert set(held) == {system.id for system in fleet.systems_at(site)} | parts
+        assert set(held.values()) == {1}
+
+
+def test_a_part_of_the_platform_has_a_name_of_its_own(data: Path) -> None:
+    platform = data / "fleet" / "platform"
+    for name in ("mail", "kube-extra", "default"):
+        shutil.copyfile(platform / "ingress.yml", platform / f"{name}.yml")
+    text = problems(data)
+    assert "platform/mail.yml\n  is also the name of a system" in text
+    assert "platform/kube-extra.yml\n  is a name that Kubernetes" in text
+    assert "platform/default.yml\n  is a name that Kubernetes" in text
 
 
 def test_quota_of_the_tier_holds_unless_the_system_has_its_own(fleet: Fleet) -> None:

@@ -123,9 +123,9 @@ def test_a_package_holds_its_files_as_root(tmp_path: Path) -> None:
 
 
 def test_apt_asks_about_the_guests_packages_not_the_machines(tmp_path: Path) -> None:
-    options = mirror.apt_options(tmp_path, Path("/image"))
-    assert "Dir::State::status=/image/var/lib/dpkg/status" in options
-    assert "Dir::Etc::sourceparts=-" in options
+    settings = mirror.apt_settings(tmp_path, Path("/image"))
+    assert settings["Dir::State::status"] == "/image/var/lib/dpkg/status"
+    assert settings["Dir::Etc::sourceparts"] == "-"
 
 
 def test_the_sources_address_leaves_out_the_usual_port() -> None:

@@ -177,11 +177,17 @@ def test_who_comes_second_is_told_who_holds_the_lab(tmp_path: Path) -> None:
 
 
 def test_a_process_is_found_by_its_words_and_ended_before_we_go_on() -> None:
-    with subprocess.Popen(["sleep", "1000.25"]) as child:
-        found = processes.find(lambda argv: argv == ("sleep", "1000.25"))
-        assert [process.pid for process in found] == [child.pid]
-        processes.end([child.pid])
-        assert child.poll() == -9
+    words = ("sleep", "1000.25")
+    with subprocess.Popen(words) as child:
+        try:
+            # The kernel lets us go on a moment before the child has its new words.
+            while not (found := processes.find(lambda argv: argv == words)):
+                assert child.poll() is None
+            assert [process.pid for process in found] == [child.pid]
+            processes.end([child.pid])
+            assert child.poll() == -9
+        finally:
+            child.kill()
 
 
 def test_a_process_that_is_gone_need_not_be_ended() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ class Workshop:
         for template, content in templates.items():
             place.joinpath(f"{template}.j2").write_text(content, encoding="utf-8")
 
-    def build(self, host: Host, only: str | None = None) -> Manifest:
+    def build(self, host: Host, only: Collection[str] = ()) -> Manifest:
         builder = Builder(self.fleet, stand_in(self.fleet), roles=self.roles, templates=self.templates)
         return builder.build(host, only)
 
@@ -138,8 +139,13 @@ def test_a_list_makes_a_file_for_each_of_its_elements(workshop: Workshop, edge: 
     assert str(edge.interfaces[1].address.ipv4) in files[f"/etc/{edge.interfaces[1].device}"].content
 
 
+def test_the_program_behind_a_door_may_depend_on_the_platform(workshop: Workshop, edge: Host) -> None:
+    workshop.role("common_one", "listens: [{port: 1, from: [any], process: '{{ platform_tunnels }}'}]")
+    assert [door.process for door in workshop.build(edge).listens] == [workshop.fleet.environment.platform.tunnels]
+
+
 def test_a_part_has_only_what_its_capability_makes(lab: Fleet, edge: Host) -> None:
-    part = Builder(lab, stand_in(lab)).build(edge, only="time")
+    part = Builder(lab, stand_in(lab)).build(edge, only=("time",))
     assert part.capabilities == ("time",)
     assert part.packages == ("chrony",)
     assert {file.capability for file in part.files.values()} == {"time"}
@@ -151,7 +157,7 @@ def test_a_part_renders_its_files_as_the_whole_does(lab: Fleet, edge: Host) -> N
     builder = Builder(lab, stand_in(lab))
     whole = builder.build(edge).files
     for capability in ("firewall", "kernel"):
-        part = builder.build(edge, only=capability).files
+        part = builder.build(edge, only=(capability,)).files
         assert part == {path: whole[path] for path in part}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from province.errors import ProvinceError
 from province.fleet.findings import BadData
-from province.manifest.capability import by_name, load_capabilities
+from province.manifest.roles import by_name, load_capabilities
 
 GOOD = "order: 1\napplies_to: [every-host]\n"
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from province.fleet.exposed import exposed_at
 from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.site import Duty
 from province.manifest.build import Builder
 from province.manifest.names import reverse_zone
+from province.manifest.passages import entrances
 from province.manifest.peers import Peers
 from province.manifest.trust import stand_in
 from province.manifest.view import host_facts
@@ -49,6 +51,20 @@ def test_every_host_and_every_duty_has_a_name_at_every_resolver(fleet: Fleet) ->
         assert records[node.fqdn] == [str(address) for address in node.management.plain]
         domain = fleet.province.domain
         assert set(records[f"time.{domain}"]) > set(records[f"time.rach-gia.{domain}"])
+
+
+def test_every_system_that_users_know_by_name_is_found_at_one_site_s_entrance(fleet: Fleet) -> None:
+    facts: Any = host_facts(fleet, next(one for one in fleet.hosts.values() if Duty.DNS in one.duties))
+    names = [record["name"] for record in facts["dns_records"]]
+    assert len(names) == len(set(names)), "a name that two things claim would lead to either"
+    records = {record["name"]: record["addresses"] for record in facts["dns_records"]}
+    primary, recovery = fleet.data_centres
+    for site in (recovery, primary):
+        doors = [str(address) for door in entrances(fleet, site) for address in door.plain]
+        here = {name.host for name in exposed_at(fleet, site)}
+        there = here if site is primary else here - {name.host for name in exposed_at(fleet, primary)}
+        assert doors
+        assert {host: records[host] for host in there} == dict.fromkeys(there, doors)
 
 
 def test_a_node_asks_the_resolvers_of_all_sites_by_name_and_nobody_else(fleet: Fleet) -> None:

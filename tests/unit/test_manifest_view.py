@@ -38,9 +38,8 @@ def test_no_main_table_leads_into_a_domain_and_a_node_reaches_the_province_throu
 ) -> None:
     plan = fleet.province.addressing
     closed = {str(net) for pair in (*plan.bodies.values(), plan.sites) for net in (pair.ipv4, pair.ipv6)}
-    peers = Peers(fleet)
     for host in (*fleet.nodes, *fleet.hosts.values()):
-        interfaces: Any = host_facts(fleet, host, peers)["interfaces"]
+        interfaces: Any = host_facts(fleet, host)["interfaces"]
         found = {route["to"] for interface in interfaces for route in interface["routes"]} - {"0.0.0.0/0", "::/0"}
         assert not found & closed, host.name
         refused = {rule["to"] for one in interfaces for rule in one["rules"] if not rule["table"]}
@@ -67,9 +66,8 @@ def test_a_site_host_leaves_through_its_first_zone(fleet: Fleet) -> None:
 
 
 def test_no_host_has_two_ways_to_the_same_place(fleet: Fleet) -> None:
-    peers = Peers(fleet)
     for host in fleet.hosts.values():
-        interfaces: Any = host_facts(fleet, host, peers)["interfaces"]
+        interfaces: Any = host_facts(fleet, host)["interfaces"]
         found = [route["to"] for interface in interfaces for route in interface["routes"]]
         assert len(found) == len(set(found)), host.name
 
@@ -126,7 +124,10 @@ def test_the_inventory_groups_hosts_by_what_they_are(fleet: Fleet) -> None:
     groups = found["groups"]
     assert len(groups["edge"]) == len(Body) * fleet.province.unit_count
     assert set(groups["body_party"]) | set(groups["body_people"]) == set(groups["edge"])
-    assert len(groups["first_control_plane"]) == len(fleet.data_centres)
+    planes_and_more = {
+        host.name for host in fleet.hosts.values() if host.host_class in {"control-plane", "worker", "ingress"}
+    }
+    assert set(groups["cluster_node"]) == planes_and_more
     assert sorted(name for wave in fleet.waves for name in groups[f"wave_{wave.number}"]) == sorted(groups["edge"])
     assert all(name.isidentifier() for name in groups)
 
@@ -136,3 +137,28 @@ def test_the_inventory_reaches_hosts_by_their_management_address(fleet: Fleet) -
     for host in fleet.hosts.values():
         assert variables[host.name]["ansible_host"] == str(host.management.ipv4.ip)
         assert "production/ssh_config" in variables[host.name]["ansible_ssh_common_args"]
+
+
+def test_nodes_of_a_bridge_cluster_know_the_way_to_each_other_s_pods(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PROVINCE_SPARE", "1")
+    fleet = load_fleet("lab")
+    nodes = [host for host in fleet.hosts_of("rach-gia") if host.host_class in {"control-plane", "worker"}]
+    views = {host.name: host_facts(fleet, host) for host in nodes}
+    assert [host.host_class for host in nodes] == ["control-plane"] * 3 + ["worker"]
+    for host in nodes:
+        others = {str(views[one.name]["cluster_node_pods_ipv4"]) for one in nodes if one is not host}
+        found = routes(fleet, host)
+        assert {to: found[to] for to in others} == dict.fromkeys(others, "servers")
+        assert views[host.name]["cluster_node_pods_ipv4"] not in found
+
+
+def test_a_cluster_that_grows_moves_no_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = load_fleet("lab")
+    monkeypatch.setenv("PROVINCE_SPARE", "1")
+    large = load_fleet("lab")
+    for host in small.hosts_of("rach-gia"):
+        before, after = (host_facts(fleet, fleet.hosts[host.name]) for fleet in (small, large))
+        assert before["cluster_node_pods_ipv4"] == after["cluster_node_pods_ipv4"]
+        assert before["cluster_api_address"] == after["cluster_api_address"]

@@ -187,13 +187,13 @@ def test_going_back_while_a_change_waits_takes_that_change_back(host: HostInFold
 def test_the_manifest_is_only_asked_for_when_the_node_does_not_hold_it(host: HostInFolder) -> None:
     manifest = a_manifest(a_part("ssh", guarded=True, files={"/etc/sshd": a_file("old\n")}), a_part("time", files={}))
     asked = {
-        "verb": "apply", "digest": wanted.digest(manifest), "only": "", "check": False,
+        "verb": "apply", "digest": wanted.digest(manifest), "only": [], "check": False,
         "controller": "tests", "reason": "", "time": time.time(), "confirm_seconds": 5,
     }  # fmt: skip
     assert entry.answer(asked, host)["changes"] == []
     assert entry.answer({**asked, "digest": "other"}, host) == {"need": ["manifest"]}
     part = {**manifest, "parts": manifest["parts"][1:]}
-    assert entry.answer({**asked, "only": "time", "digest": wanted.digest(part)}, host)["changes"] == []
+    assert entry.answer({**asked, "only": ["time"], "digest": wanted.digest(part)}, host)["changes"] == []
     host.write("/etc/sshd", "by hand\n")
     assert entry.answer({**asked, "check": True}, host)["changes"] == ["change /etc/sshd"]
 

@@ -207,6 +207,17 @@ def test_a_failed_health_command_is_asked_again_by_the_next_run(
     assert applied(host)
 
 
+def test_what_worked_before_a_change_has_to_work_after_it(host: HostInFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What did not work before is no reason to refuse the change that may well mend it."""
+    monkeypatch.setattr(import_module("province_node.units"), "PATIENCE", 0.0)
+    works, never = f"test -e {host.path('/etc/way')}", f"test -e {host.path('/etc/no')}"
+    run(host, a_part(files={"/etc/way": a_file("x\n"), "/etc/b": a_file("1\n")}, keeps=[works, never]))
+    assert run(host, a_part(files={"/etc/way": a_file("y\n"), "/etc/b": a_file("2\n")}, keeps=[works, never])).changes
+    with pytest.raises(node_module.Trouble, match=r"/etc/way` ended with 1(.|\n)*put back"):
+        run(host, a_part(files={"/etc/b": a_file("3\n")}, keeps=[works, never]))
+    assert (host.read("/etc/way"), host.read("/etc/b")) == ("y\n", "2\n")
+
+
 def test_accounts_are_made_and_corrected_and_others_left_alone(host: HostInFolder) -> None:
     host.write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nold:x:900:900::/home/old:/bin/sh\n")
     host.write("/etc/shadow", "root:secret:1::::::\nold:!:1::::::\n")
@@ -253,7 +264,7 @@ def test_a_part_takes_its_place_in_the_whole(host: HostInFolder) -> None:
     one, two = a_part("one", files={"/etc/a": a_file("1")}), a_part("two", files={"/etc/b": a_file("1")})
     run(host, one, two)
     other = a_part("one", files={"/etc/a": a_file("2")})
-    assert list(run(host, other, only="one").changes) == ["change /etc/a"]
+    assert list(run(host, other, only=["one"]).changes) == ["change /etc/a"]
     assert applied(host)["digest"] == wanted.digest(a_manifest(other, two))
     assert list(run(host, other, two).changes) == []
 

@@ -71,6 +71,12 @@ def test_a_manifest_that_the_node_does_not_hold_is_sent_in_a_second_turn() -> No
     assert ["packed" in asked for asked in node.asked] == [False, True]
 
 
+def test_what_the_node_said_before_that_it_lacks_is_sent_at_once() -> None:
+    node = Script(DONE)
+    node_talk.apply(node, wish(lacks=("manifest",)))
+    assert ["packed" in asked for asked in node.asked] == [True]
+
+
 def test_a_guarded_change_is_confirmed_over_a_new_connection() -> None:
     node = Script({**DONE, "armed": 7}, {"confirmed": 7})
     assert node_talk.apply(node, wish()).changes == ["change /etc/a"]

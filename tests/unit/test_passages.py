@@ -92,11 +92,11 @@ def test_no_way_leads_from_one_zone_or_tunnel_into_another(fleet: Fleet) -> None
 
 
 def test_the_number_of_rules_does_not_grow_with_nodes_or_flows(fleet: Fleet) -> None:
-    """204 nodes cost one lookup in a set, like 8."""
+    """204 nodes cost one lookup in a set, like 8; what only one platform needs (`own_ends`) is left out."""
 
     def rules(text: str) -> int:
         chains = text.split("    chain ")[1:]
-        kept = [chain for chain in chains if chain.split(" ")[0] not in {"input", "output"}]
+        kept = [chain for chain in chains if chain.split(" ")[0] not in {"input", "output", "own_ends"}]
         return sum(len(re.findall(r"\n        \S", chain)) for chain in kept)
 
     assert rules(ruleset(fleet, gateway(fleet))) == rules(ruleset(load_fleet("lab"), "rach-gia-gateway-1"))

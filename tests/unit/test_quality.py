@@ -8,8 +8,8 @@ import pytest
 
 from province.fleet.fleet import Fleet
 from province.fleet.traffic import dscp_number
-from province.manifest.capability import load_capabilities
 from province.manifest.quality import LineShape, class_number, line_number, quality_view, queue_name, shape_line
+from province.manifest.roles import load_capabilities
 
 from .conftest import Edit
 from .test_bad_data import problems

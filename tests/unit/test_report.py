@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +14,8 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.verify.evidence import End, EvidenceFile, Record, Run
 from province.verify.outcome import Outcome
-from province.verify.report import Report, build_report
+from province.verify.pages.view import Report
+from province.verify.report import build_report
 
 START = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 MADE = START + timedelta(hours=3)
@@ -115,7 +116,7 @@ def test_every_commune_has_a_row_and_only_what_passed_is_green(lab: Fleet, folde
     page = Page(folder / "en" / "index.html")
     for commune in lab.communes.values():
         assert commune.name in page.rows
-    assert "✓ pass details 3 h ✗ fail details 3 h" in page.rows["Đặc khu Phú Quốc"]
+    assert "✓ pass details 6 Mbps 3 h ✗ fail details 6 Mbps 3 h" in page.rows["Đặc khu Phú Quốc"]
     assert "– no evidence" in page.rows["Xã An Minh"], "a host of the environment that was never looked at"
     absent = page.rows["Đặc khu Thổ Châu"]
     assert absent.count("· not in this environment") == 2
@@ -152,7 +153,7 @@ def test_the_header_names_run_commit_and_time(folder: Path) -> None:
 def test_vietnamese_page_and_vietnamese_names_everywhere(folder: Path) -> None:
     page = Page(folder / "vi" / "index.html")
     assert page.lang == "vi"
-    assert "✓ đạt chi tiết 3 giờ ✗ không đạt" in page.rows["Đặc khu Phú Quốc"]
+    assert "✓ đạt chi tiết 6 Mbps 3 giờ ✗ không đạt" in page.rows["Đặc khu Phú Quốc"]
     assert "không thuộc môi trường này" in page.rows["Đặc khu Thổ Châu"]
     assert "Đặc khu Phú Quốc" in (folder / "en" / "hosts" / "phu-quoc-party.html").read_text(encoding="utf-8")
 
@@ -167,7 +168,9 @@ def test_host_page_tells_the_worst_first_and_escapes_what_hosts_say(folder: Path
 
 def test_pages_fetch_nothing_and_their_links_lead_somewhere(lab: Fleet, folder: Path) -> None:
     pages = sorted((folder / "en").rglob("*.html"))
-    assert len(pages) == len(lab.hosts) + 1
+    lists = len(("index", "controls", "systems", "dossier", "layers"))
+    parts: tuple[Sized, ...] = (lab.hosts, lab.controls, lab.systems, lab.communes, lab.data_centres)
+    assert len(pages) == sum(len(part) for part in parts) + lists
     for path in pages:
         page = Page(path)
         assert [one for one in page.fetched if not one.startswith("data:")] == []

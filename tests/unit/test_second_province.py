@@ -31,13 +31,18 @@ def second(tmp_path: Path) -> Fleet:
             "kernel_audit": False,
             "apparmor": False,
             "boots_itself": False,
+            "reserved": {"cpu_millis": 100, "memory_mib": 512},
             "integrity_scan": "monthly",
+            "malware_scan": "monthly",
+            "intrusion_rules": "daily",
+            "signatures_days": 7,
         },
         "packages_from": "router",
         "certificates_from": "controller",
         "automation": {"name": "ops", "comment": "Automation", "uid": 2000},
         "automation_from": "router",
         "break_glass": {"name": "sealed", "comment": "Emergencies", "uid": 2900},
+        "databases": {"instances": 1, "cpu_millicores": 100, "memory_mib": 256, "storage_gib": 1},
         "requires_verified": False,
     }
     folder = inventories / "lab"

@@ -25,6 +25,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pins.Artefact:
         name="tiny",
         module="tiny",
         version="1.2.3",
+        on_demand=False,
         package=".",
         tags=(),
         nosumdb=(),
@@ -153,7 +154,7 @@ def test_a_program_without_a_rule_is_never_taken_from_the_machine(
 
 def test_what_runs_inside_hosts_and_images_has_no_such_rule() -> None:
     ruled = {name for name, artefact in pins.load().artefacts.items() if artefact.installed}
-    assert ruled == {"pulumi", "kubectl", "actionlint"}
+    assert ruled == {"pulumi", "kubectl", "actionlint", "kubeconform"}
 
 
 def test_a_missing_compiler_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -166,3 +167,11 @@ def test_a_missing_compiler_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_pa
         go.locate("9.9.9")
     assert caught.value.message == f"Go 9.9.9 is needed and not there: {other} is go1.2.3"
     assert caught.value.hint == "run: make setup"
+
+
+def test_what_only_a_benchmark_needs_is_built_only_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "binary", Path)
+    rest = {name for name, artefact in pins.load().artefacts.items() if artefact.on_demand}
+    assert rest
+    assert set(build.build_all()) == set(pins.load().artefacts) - rest
+    assert set(build.build_all(rest)) == rest

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from province.errors import ProvinceError
-from province.toolchain import archive, elf, reference
+from province.toolchain import archive, build, elf, go, pins
+from province.toolchain.images import PLATFORM
 from province.toolchain.images import image as make_image
 
 MACHINE = Path("/")
@@ -151,7 +152,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_an_image_of_a_debian_program_brings_its_libraries(tree: Path) -> None:
     made = make_image("pause", tree)
-    assert made.reference == reference("pause")
+    assert made.reference == f"{pins.load().tagged('pause')}@{made.digest}"
     assert made.sha256 == hashlib.sha256(made.path.read_bytes()).hexdigest()
     parts = blobs(made.path)
     manifest = json.loads(parts[f"blobs/{made.digest.replace(':', '/')}"])
@@ -174,3 +175,18 @@ def test_an_image_is_made_again_only_when_a_program_changed(tree: Path) -> None:
 def test_a_tree_without_the_program_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ProvinceError, match="/usr/bin/catatonit is missing in the Debian tree"):
         make_image("pause", tmp_path)
+
+
+def test_an_image_of_our_programs_that_is_not_the_recorded_one_is_refused(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that was tampered with in the cache, or other flags: found before a registry has it."""
+    program = tmp_path / "echo" / "echo"
+    program.parent.mkdir()
+    program.write_bytes(b"not the program that was recorded")
+    program.with_name("sha256").write_text(hashlib.sha256(program.read_bytes()).hexdigest())
+    monkeypatch.setattr(build, "built", lambda _: program)
+    monkeypatch.setattr(go, "host_platform", lambda: PLATFORM)
+    with pytest.raises(ProvinceError, match=r"echo:1\.0\.0: the image is not the recorded one") as caught:
+        make_image("echo", tree)
+    assert f"sha256:{pins.load().images.digests['echo']}" in caught.value.message

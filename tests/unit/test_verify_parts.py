@@ -22,11 +22,12 @@ from province.verify.evidence import (
     latest,
     read_evidence,
 )
+from province.verify.judgement import judge, shortened
 from province.verify.marks import control, declared_words, fits
 from province.verify.outcome import Outcome, worst
 from province.verify.run import PYTEST_CODES
 from province.verify.selection import select_hosts
-from province.verify.session import judge, shortened, ssh_config
+from province.verify.session import ssh_config
 from province.verify.waivers import Waiver, find_waiver, read_waivers
 
 START = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)

@@ -21,7 +21,8 @@ def meta(key: str, right: Any) -> dict[str, Any]:
     return {"match": {"op": "==", "left": {"meta": {"key": key}}, "right": right}}
 
 
-def loaded(*rules: list[dict[str, Any]], policy: str = "drop") -> Ruleset:
+def loaded(*rules: list[dict[str, Any]], policy: str = "drop", **chains: list[dict[str, Any]]) -> Ruleset:
+    """The rules of a chain `input`, and one rule in each of other chains."""
     chain = {
         "family": "inet",
         "table": "province",
@@ -30,7 +31,8 @@ def loaded(*rules: list[dict[str, Any]], policy: str = "drop") -> Ruleset:
         "hook": "input",
         "policy": policy,
     }
-    listed = [{"rule": {"table": "province", "chain": "input", "handle": 7, "expr": rule}} for rule in rules]
+    placed = [*(("input", rule) for rule in rules), *chains.items()]
+    listed = [{"rule": {"table": "province", "chain": name, "handle": 7, "expr": rule}} for name, rule in placed]
     return Ruleset(json.dumps({"nftables": [{"metainfo": {}}, {"chain": chain}, *listed]}))
 
 
@@ -51,6 +53,12 @@ def test_policy_and_ports_with_their_peers() -> None:
 def test_a_rule_for_anybody_outweighs_those_with_peers() -> None:
     rules = loaded([saddr("192.0.2.1"), TCP_22, ACCEPT], [TCP_22, ACCEPT])
     assert rules.openings("input", "province") == {("tcp", 22): frozenset()}
+
+
+@pytest.mark.parametrize(("verdict", "found"), [({"drop": None}, {}), (ACCEPT, {("", 0): frozenset()})])
+def test_who_is_led_to_where_nothing_is_accepted_is_refused(verdict: dict[str, Any], found: object) -> None:
+    rules = loaded([meta("iifname", "users"), {"goto": {"target": "end"}}], end=[{"counter": None}, verdict])
+    assert rules.openings("input", "province") == found
 
 
 @pytest.mark.parametrize(

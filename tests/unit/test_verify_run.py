@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from province.fleet.load import inventories_root
 from province.verify.evidence import Evidence, read_evidence
+from province.verify.ledger import read_ledger
 from province.verify.outcome import Outcome
+from province.verify.standing import run_files
 
 SSH = """#!/bin/sh
 # Stands for ssh and the network: $5 is the host, $6 the command; hosts fall silent by name or by a file.
 case " $SILENT " in *" $5 "*) echo "ssh: connect to host $5 port 22: No route to host" >&2; exit 255;; esac
+case "$6" in *boot_id*) test -e "$STATE/$5.boot" && { cat "$STATE/$5.boot"; exit 0; };; esac
 test -e "$STATE/$5.lost" && { echo "client_loop: send disconnect: Broken pipe" >&2; exit 255; }
 exec /bin/sh -c "$6"
 """
-SUDO = '#!/bin/sh\nshift\nexec "$@"\n'
+SUDO = '#!/bin/sh\ntest "$1" = -n && shift\nexec "$@"\n'
 WAIVERS = """
 - control: 62
   hosts: [services]
@@ -37,6 +42,7 @@ WAIVERS = """
   owner: ops
   expires: 2020-01-01
 """
+INI = "[pytest]\nenable_assertion_pass_hook = true\nmarkers =\n    control(number)\n"
 PASSES = '''
 from province.verify.marks import control
 
@@ -56,7 +62,7 @@ class Place:
 
     @property
     def evidence(self) -> Evidence:
-        (path,) = (self.root / "evidence").glob("*.jsonl")
+        (path,) = run_files(self.root / "evidence")
         return read_evidence(path)
 
     def outcomes(self) -> dict[tuple[str, str], Outcome]:
@@ -65,7 +71,8 @@ class Place:
     def run(self, text: str, *options: str) -> subprocess.CompletedProcess[str]:
         (self.root / "tests" / "test_scenario.py").write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-        command += ["--rootdir", str(self.root), "--evidence", str(self.root / "evidence"), *options]
+        command += ["--rootdir", str(self.root), "--evidence", str(self.root / "evidence")]
+        command += ["--commands", str(self.root / "commands.json"), *options]
         environment = {
             **os.environ,
             "PATH": f"{self.root}/bin:{os.environ['PATH']}",
@@ -86,7 +93,7 @@ def place(tmp_path: Path) -> Place:
     shutil.copy(inventories_root() / "lab" / "environment.yml", inventories / "lab")
     (inventories / "lab" / "ssh_config").write_text("", encoding="utf-8")
     (inventories / "lab" / "waivers.yml").write_text(WAIVERS, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    control(number)\n", encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(INI, encoding="utf-8")
     (tmp_path / "tests").mkdir()
     conftest = 'pytest_plugins = ["province.verify.plugin"]\n'
     (tmp_path / "tests" / "conftest.py").write_text(conftest, encoding="utf-8")
@@ -170,15 +177,22 @@ def test_all_green_is_zero_and_filed(place: Place) -> None:
     done = place.run(PASSES, "--select", "phu-quoc", "--select", "rach-gia-services-1")
     assert done.returncode == 0, done.stdout
     evidence = place.evidence
-    assert [one.host for one in evidence.records] == ["phu-quoc-party", "phu-quoc-people", "rach-gia-services-1"]
-    first = evidence.records[0]
+    checks = [one for one in evidence.records if one.subject != "transport"]
+    assert [one.host for one in checks] == ["phu-quoc-party", "phu-quoc-people", "rach-gia-services-1"]
+    first = checks[0]
     assert (first.commune, first.body, first.controls, first.outcome) == ("31078", "party", (25,), Outcome.PASS)
     assert first.title == "Administrators act under their own name."
     assert first.boot
     assert first.verifier
     assert evidence.end is not None
-    assert evidence.end.checks == 3
+    assert evidence.end.checks == len(evidence.records) == 3 + 2, "one host of each class is asked a second time"
     assert evidence.run.whole
+    assert (first.seen, first.expected) == ("yes", "yes")
+    assert first.commands == sha256(b"echo yes").hexdigest()
+    (entry,) = read_ledger(place.root / "evidence")
+    assert entry.entry.run == evidence.run.run
+    assert f"ledger       {entry.chain}" in done.stdout
+    assert "signed by    nobody" in done.stdout, "the stand-in's configuration has no certificate"
 
 
 def test_unreachable_alone_has_its_own_exit_code_and_is_never_green(place: Place) -> None:
@@ -186,9 +200,41 @@ def test_unreachable_alone_has_its_own_exit_code_and_is_never_green(place: Place
     done = place.run(PASSES, "--select", "services", "-k", "passes")
     assert done.returncode == 14
     assert not place.evidence.run.whole, "tests were chosen by name"
-    assert "1 passed, 1 unreachable" in done.stdout
+    assert re.search(r"\d passed, \d unreachable", done.stdout), done.stdout
     assert "--select rach-gia-services-1" in done.stdout
     assert place.outcomes()["rach-gia-services-1", "test_passes"] is Outcome.UNREACHABLE
+
+
+def test_a_fact_that_cannot_be_read_is_neither_failed_nor_green(place: Place) -> None:
+    done = place.run(
+        """
+import pytest
+
+@pytest.fixture(scope="session")
+def fact(host):
+    return host.check_output("echo 3")
+
+def test_value(fact):
+    assert int(fact) <= 4
+    assert fact
+
+@pytest.fixture
+def broken(host):
+    return host.check_output("exit 3")
+
+def test_again(fact, broken):
+    assert broken
+""",
+        "--select",
+        "rach-gia-services-1",
+    )
+    assert done.returncode == 18, done.stdout
+    by_test = {one.test.partition("::")[2]: one for one in place.evidence.records}
+    assert by_test["test_again"].outcome is Outcome.UNKNOWN
+    value = by_test["test_value"]
+    assert (value.seen, value.expected) == ("3\n'3'", "<= 4\nfact")
+    assert value.commands == sha256(b"echo 3").hexdigest()
+    assert by_test["test_again"].commands == sha256(b"echo 3\nexit 3").hexdigest(), "a fact that was read before counts"
 
 
 def test_no_host_is_a_failure_that_says_why(place: Place) -> None:
@@ -209,3 +255,39 @@ def test_the_machine_itself_is_never_taken_for_a_host(place: Place) -> None:
     done = place.run(PASSES, "-p", "province.verify.plugin")
     assert done.returncode == 2
     assert "not a host of the fleet" in done.stdout
+
+
+def test_one_host_of_a_class_is_asked_command_by_command_and_none_at_the_second_run(place: Place) -> None:
+    told = re.compile(r"(\d) answers of 2 hosts, each in one round trip, in .* s, (\d) commands asked by themselves")
+    first = told.search(place.run(PASSES, "--select", "phu-quoc").stdout)
+    assert first
+    assert first.groups() == ("1", "1")
+    second = told.search(place.run(PASSES, "--select", "phu-quoc", "--evidence", str(place.root / "again")).stdout)
+    assert second
+    assert second.groups() == ("2", "0")
+
+
+def test_a_check_that_ends_otherwise_when_the_host_is_asked_again_is_a_failure_of_its_own(place: Place) -> None:
+    once = PASSES.replace("echo yes", "test -e $STATE/seen && echo no || { touch $STATE/seen; echo yes; }")
+    done = place.run(once, "--select", "phu-quoc-party")
+    assert done.returncode == 1
+    (record,) = [one for one in place.evidence.records if one.subject == "transport"]
+    assert (record.test, record.outcome) == ("transport::scenario::test_passes", Outcome.FAIL)
+    assert record.message.startswith("pass by what was gathered, fail by what the host says when it is asked again")
+
+
+def test_a_host_that_was_started_again_while_it_was_looked_at_is_a_failure(place: Place) -> None:
+    again = PASSES.replace("echo yes", "echo another > $STATE/phu-quoc-party.boot; echo yes")
+    assert place.run(again, "--select", "phu-quoc-party").returncode == 1
+    (record,) = [one for one in place.evidence.records if one.subject == "transport"]
+    assert (record.outcome, record.message) == (Outcome.FAIL, "the host was started again since it was asked")
+
+
+def test_this_machine_is_verified_as_the_one_host_that_is_named(place: Place) -> None:
+    done = place.run(PASSES, "--transport", "local", "--select", "phu-quoc-party")
+    assert done.returncode == 0, done.stdout
+    assert place.outcomes() == {("phu-quoc-party", "test_passes"): Outcome.PASS}
+    assert (
+        "this machine is one host, and 2 were selected"
+        in place.run(PASSES, "--transport", "local", "--select", "phu-quoc").stderr
+    )

@@ -1,4 +1,4 @@
-"""What a step of the whole job makes of the command that it called."""
+"""What a step about hosts makes of the command that it called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from province.errors import ExitCode, ProvinceError
-from province.ops.whole_job import configure
+from province.ops.hosts import configure
 from province.ops.workplace import Workplace
 
 RECAP = """PLAY RECAP

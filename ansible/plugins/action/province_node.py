@@ -6,12 +6,14 @@ from functools import cache
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleActionSkip, AnsibleConnectionFailure
+from ansible.plugins.loader import become_loader, connection_loader, shell_loader
 
 from ansible.plugins.action import ActionBase
 from province.errors import ProvinceError
 from province.fleet.load import load_fleet
 from province.manifest.build import Builder
 from province.manifest.render import TEMPLATES, renderer
+from province.manifest.roles import load_capabilities, named_by_tags
 from province.manifest.trust import load_trust
 from province.ops import node_talk, node_wire
 from province.ops.node_wire import COMMAND, NodeTrouble
@@ -19,10 +21,12 @@ from province.ops.node_wire import COMMAND, NodeTrouble
 CONFIRM_SECONDS = 300
 """How long a node waits for its confirmation; the variable `confirm_seconds` says otherwise."""
 
-# Ansible imports this before it forks its workers: they inherit what is compiled here.
-renderer(TEMPLATES).compile_all()
+# Ansible imports this before it forks its workers: they inherit what is compiled and loaded here.
+renderer(TEMPLATES).compile_all(load_capabilities())
 node_wire.bootstrap()
 node_wire.code_digest()
+for loader, plugin in ((connection_loader, "ssh"), (become_loader, "sudo"), (shell_loader, "sh")):
+    loader.get(plugin, class_only=True)
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -38,19 +42,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         _, arguments = self.validate_argument_spec(
             {
-                "capability": {"type": "str", "default": ""},
+                "capability": {"type": "list", "elements": "str", "default": []},
+                "tagged": {"type": "bool", "default": False},
+                "lacks": {"type": "list", "elements": "str", "default": []},
                 "reason": {"type": "str", "default": ""},
                 "confirm_seconds": {"type": "int", "default": int(variables.get("confirm_seconds", CONFIRM_SECONDS))},
             }
         )
         name = variables["inventory_hostname"]
-        only = arguments["capability"]
         try:
+            tags = variables["ansible_run_tags"] if arguments["tagged"] else ()
+            only = (*arguments["capability"], *named_by_tags(tags))
             builder = _builder(str(variables["environment_id"]))
-            manifest = builder.build(builder.fleet.hosts[name], only=only or None)
-            waits = [f"{what} waits for {' and '.join(needs)}" for what, needs in manifest.waiting.items()]
+            manifest = builder.build(builder.fleet.hosts[name], only=only)
             if not manifest.parts:
-                raise AnsibleActionSkip("; ".join(waits) or f"{name} has no capability {only}")
+                raise AnsibleActionSkip("; ".join(manifest.waits) or f"{name} has no capability {' or '.join(only)}")
             wish = node_talk.Wish(
                 digest=manifest.digest,
                 manifest=manifest.desired,
@@ -58,6 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 reason=arguments["reason"] or str(variables.get("reason", "")),
                 confirm_seconds=arguments["confirm_seconds"],
                 check=bool(self._task.check_mode),
+                lacks=tuple(arguments["lacks"]),
             )
             result = node_talk.apply(self, wish)
         except NodeTrouble as trouble:
@@ -68,8 +75,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleConnectionFailure(str(error)) from None
         shown: dict[str, Any] = {"changed": bool(result.changes), "changes": result.changes}
         shown["foreign"] = result.foreign
-        notes = [*result.notes, *([f"{name}: {'; '.join(waits)}: run the playbook enrol"] if waits else [])]
-        if notes:
+        if notes := [*result.notes, *manifest.advice]:
             shown["warnings"] = notes
         if self._task.diff:
             shown["diff"] = result.diff

@@ -48,14 +48,24 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             found = _found(folder)
         except ProvinceError as error:
             raise AnsibleParserError(str(error)) from None
+        common = _common(list(found["hosts"].values()))
+        for key, value in common.items():
+            self.inventory.set_variable("all", key, value)
         for name, variables in found["hosts"].items():
             self.inventory.add_host(name)
             for key, value in variables.items():
-                self.inventory.set_variable(name, key, value)
+                if key not in common:
+                    self.inventory.set_variable(name, key, value)
         for group, names in found["groups"].items():
             self.inventory.add_group(group)
             for name in names:
                 self.inventory.add_host(name, group)
+
+
+def _common(hosts: list[dict[str, object]]) -> dict[str, object]:
+    """The variables that are the same for all hosts: Ansible copies every one that it is given, once for each host."""
+    first, *others = hosts or [{}]
+    return {key: value for key, value in first.items() if all(one.get(key) == value for one in others)}
 
 
 def _found(folder: Path) -> dict[str, Any]:

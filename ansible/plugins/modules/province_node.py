@@ -16,8 +16,14 @@ description:
   - What the manifest no longer names, and was put there by it, goes away.
 options:
   capability:
-    description: Apply this one capability only, by name; without it, all capabilities of the host.
-    type: str
+    description: Apply these capabilities only, by name, in one transaction; without it, all of the host.
+    type: list
+    elements: str
+    default: []
+  tagged:
+    description: Apply the capabilities that C(--tags) names only; without tags, or with the tag C(baseline), all.
+    type: bool
+    default: false
   reason:
     description: Why this is done; the host writes it down.
     type: str
@@ -41,6 +47,10 @@ EXAMPLES = """
 - name: Apply the capability time
   province_node:
     capability: time
+
+- name: Apply two capabilities in one transaction
+  province_node:
+    capability: [time, dns]
 """
 
 RETURN = """

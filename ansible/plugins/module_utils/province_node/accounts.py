@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .node import Node
 
@@ -11,8 +10,7 @@ SHUT = "1970-01-02"
 """A day on which an account has long expired; the first of January means different things to different programs."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """An account or group that has to change: in words, and the command that does it."""
 
     what: str

@@ -7,16 +7,15 @@ import pwd
 import shlex
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import undo
-from .node import Node, Trouble, staged, sync_folder, write_durably
+from .node import Done, Node, Trouble, staged, sync_folder, write_durably
 
 
-@dataclass(frozen=True)
-class Attributes:
+class Attributes(NamedTuple):
     """Owner, group and permission bits of a file, as text."""
 
     owner: str
@@ -27,8 +26,7 @@ class Attributes:
         return f"{self.owner}:{self.group} {self.mode}"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A file that has to become another: content None means that it is, or shall be, absent."""
 
     path: str
@@ -68,6 +66,8 @@ class Change:
 
 def compare(node: Node, wanted: dict[str, dict[str, Any]], absent: Iterable[str]) -> list[Change]:
     """What has to change so that the wanted files are there and the absent ones are not."""
+    for names in (_user, _group):
+        names.cache_clear()
     changes = [change for path, file in wanted.items() if (change := _compare(node, path, file)) is not None]
     for pattern in absent:
         for found in sorted(Path(node.root).glob(pattern.lstrip("/"))):
@@ -136,6 +136,7 @@ def attributes(place: Path) -> Attributes | None:
     return Attributes(_user(found.st_uid), _group(found.st_gid), f"0{stat.S_IMODE(found.st_mode):03o}")
 
 
+@cache
 def _user(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
@@ -143,6 +144,7 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
+@cache
 def _group(gid: int) -> str:
     try:
         return grp.getgrgid(gid).gr_name
@@ -174,8 +176,11 @@ def _refusal(node: Node, change: Change) -> str:
     """What the file's own program has against it; empty if nothing."""
     if change.check is None or change.after is None:
         return ""
-    place = staged(node.path(change.path))
-    command = [word.replace("%s", str(place)) for word in shlex.split(change.check)]
-    done = node.try_run(command)
+    done = verdict(node, change, staged(node.path(change.path)))
     said = "(secret)" if change.secret else done.head
     return f"{change.path}: `{change.check}` said\n{said}" if done.code else ""
+
+
+def verdict(node: Node, change: Change, place: Path) -> Done:
+    """How a changed file's own program judges what lies at a place."""
+    return node.try_run([word.replace("%s", str(place)) for word in shlex.split(change.check or "true")])

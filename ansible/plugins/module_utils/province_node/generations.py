@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import Any
 
 from . import store, undo
@@ -69,7 +68,9 @@ def discard(node: Node, number: int) -> None:
     folder = node.path(f"{store.GENERATIONS}/{number}")
     for name in (RECORD, undo.FILE):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder)
+    for place in folder.iterdir():
+        place.unlink()
+    folder.rmdir()
 
 
 def _numbers(node: Node) -> list[int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from . import store
 from .node import Node, Trouble
@@ -20,8 +20,7 @@ COMMITTED = "committed"
 """It is the new state; what only has to be written down may be missing."""
 
 
-@dataclass(frozen=True)
-class Journal:
+class Journal(NamedTuple):
     """One transaction. `connection` is that of the controller that began it; `since` is UTC.
 
     `scope` are the capabilities that it is about, empty for all; `changes` is what it does, in words.
@@ -35,9 +34,9 @@ class Journal:
     reason: str
     connection: str
     confirm_seconds: int
-    scope: list[str] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
-    guarded: list[str] = field(default_factory=list)
+    scope: Sequence[str] = ()
+    changes: Sequence[str] = ()
+    guarded: Sequence[str] = ()
     schema: int = SCHEMA
 
     @property
@@ -47,7 +46,7 @@ class Journal:
 
     def at(self, phase: str) -> Journal:
         """The same transaction, further on."""
-        return replace(self, phase=phase)
+        return self._replace(phase=phase)
 
 
 def read(node: Node) -> Journal | None:
@@ -63,7 +62,7 @@ def read(node: Node) -> Journal | None:
 def write(node: Node, journal: Journal) -> Journal:
     """Write down how far a transaction has got, before going on."""
     node.step(f"journal {journal.phase}")
-    store.save(node, store.JOURNAL, asdict(journal))
+    store.save(node, store.JOURNAL, journal._asdict())
     return journal
 
 

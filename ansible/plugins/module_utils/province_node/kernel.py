@@ -53,7 +53,10 @@ def restore(node: Node, values: dict[str, str]) -> None:
 
 def _places(node: Node, key: str) -> list[Path]:
     """The files of a setting; a star stands for one part of the name."""
-    return sorted(node.path("/proc/sys").glob(key.replace(".", "/")))
+    if "*" in key:
+        return sorted(node.path("/proc/sys").glob(key.replace(".", "/")))
+    place = node.path(f"/proc/sys/{key.replace('.', '/')}")
+    return [place] if place.exists() else []
 
 
 def _value(place: Path) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import files, store
 from .node import Node, Trouble, replace_durably, staged
@@ -14,8 +12,7 @@ REQUESTED = f"{store.FOLDER}/requested.json"
 """Path of a certificate request → the subject and names that it asks for."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A key that has to be made, or whose owner or public half is not as declared. It never holds the key itself."""
 
     path: str
@@ -102,6 +99,8 @@ def _alternatives(key: dict[str, Any]) -> list[str]:
 
 
 def _sort(name: str) -> str:
+    import ipaddress  # noqa: PLC0415 - only a host whose key is new needs it
+
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -7,10 +7,10 @@ owner. What is not in it was never ours and is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Any
 
 from . import store, undo
+from .bootstrap import digest_of
 from .node import Node
 from .wanted import Wanted
 
@@ -57,5 +57,5 @@ class Ledger:
 def keep_original(node: Node, path: str) -> Entry:
     """Keep what somebody else has put in a path that becomes ours."""
     found = undo.look(node, path)
-    blob = f"{store.ORIGINALS}/{sha256(path.encode()).hexdigest()[:32]}"
+    blob = f"{store.ORIGINALS}/{digest_of(path.encode())[:32]}"
     return undo.keep(node, path, found, blob)

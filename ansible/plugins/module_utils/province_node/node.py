@@ -9,8 +9,8 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 SHOWN_LINES = 15
 LIMIT = 900.0
@@ -24,8 +24,7 @@ class Trouble(Exception):
     """Why the host cannot get to the wanted state, said to the person who must mend it."""
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     """How a program ended: exit code, and everything it printed."""
 
     code: int

@@ -42,9 +42,10 @@ def interrupted(node: Node) -> bool:
     return any(status.split()[-1] not in WHOLE for _, status, _ in _status(node))
 
 
-def is_conffile(node: Node, path: str) -> bool:
-    """Whether a path is a settings file that a package brought (deb-conffiles(5))."""
-    return f"\n {path} " in node.read(STATUS)
+def conffiles(node: Node, paths: Iterable[str]) -> set[str]:
+    """Those of the paths that are settings files which a package brought (deb-conffiles(5))."""
+    text = node.read(STATUS)
+    return {path for path in paths if f"\n {path} " in text}
 
 
 def is_source(path: str) -> bool:
@@ -150,14 +151,13 @@ _read: dict[tuple[str, int, int], list[tuple[str, str, str]]] = {}
 
 
 def _parse(text: str) -> Iterator[tuple[str, str, str]]:
-    name = status = version = ""
-    for line in [*text.splitlines(), ""]:
-        if line.startswith("Package: "):
-            name = line[len("Package: ") :]
-        elif line.startswith("Status: "):
-            status = line[len("Status: ") :]
-        elif line.startswith("Version: "):
-            version = line[len("Version: ") :]
-        elif not line and name and status:
-            yield name, status, version
-            name = status = version = ""
+    for block in text.split("\n\n"):
+        name, status = _field(block, "Package"), _field(block, "Status")
+        if name and status:
+            yield name, status, _field(block, "Version")
+
+
+def _field(block: str, name: str) -> str:
+    """A field of one line; found by searching, because most of the lines of a block are of no interest."""
+    start = f"\n{block}".find(f"\n{name}: ")
+    return "" if start < 0 else block[start + len(name) + 2 :].partition("\n")[0]

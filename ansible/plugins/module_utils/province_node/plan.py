@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from . import accounts, files, generations, kernel, keys, ledger, packages, retire, units, wanted
+from . import accounts, files, kernel, keys, ledger, packages, retire, units, wanted
 from .node import Node
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a controller asks for: a whole manifest, or with `only` the part of one capability.
+class Order(NamedTuple):
+    """What a controller asks for: a whole manifest, or with `only` the part of these capabilities.
 
     `time` is the controller's, in seconds since 1970.
     """
@@ -19,13 +19,12 @@ class Order:
     controller: str
     reason: str
     time: float
-    only: str = ""
+    only: Sequence[str] = ()
     confirm_seconds: int = 300
     connection: str = ""
 
 
-@dataclass
-class Plan:
+class Plan(NamedTuple):
     """What differs between the host and the wanted state."""
 
     repair: bool
@@ -60,31 +59,51 @@ class Plan:
         return [*shown, *([{"prepared": "\n".join(rest) + "\n"}] if rest else [])]
 
 
-@dataclass
 class Target:
-    """The state that a run is about. `part` is what was sent, `whole` all that the host shall be with it."""
+    """The state that a run is about. `part` is what was sent, `whole` all that the host shall be with it.
 
-    order: Order
-    manifest: wanted.Manifest
-    guarded_before: list[str] = field(default_factory=list)
-    part: wanted.Wanted = field(init=False)
-    whole: wanted.Wanted = field(init=False)
+    `held` is the last good state, None on a host that has none yet.
+    """
 
-    def __post_init__(self) -> None:
-        self.part = wanted.read(self.order.sent)
+    def __init__(self, order: Order, held: wanted.Manifest | None) -> None:
+        self.order = order
+        self.held = held
+        self.manifest = wanted.merge(held, order.sent, order.only)
         self.whole = wanted.read(self.manifest)
+        self.part = self.whole if self.manifest is order.sent else wanted.read(order.sent)
+        self.guarded_before = wanted.guarded(held) if held else []
 
     @property
     def scope(self) -> list[str]:
         """The capabilities that a run is about, empty for all."""
-        return [self.order.only] if self.order.only else []
+        return list(self.order.only)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is the very state that was applied last."""
+        if self.manifest is self.held:
+            return True
+        return self.held is not None and wanted.canonical(self.manifest) == wanted.canonical(self.held)
 
 
-def aim(node: Node, order: Order) -> Target:
-    """What the host shall be once the order is carried out."""
-    held = generations.current(node)
-    before = wanted.read(held).guarded if held else []
-    return Target(order, wanted.merge(held, order.sent, order.only), before)
+class Seen(NamedTuple):
+    """How the host was found: what it shall be, what of it is ours, and what differs."""
+
+    target: Target
+    book: ledger.Ledger
+    plan: Plan
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing has to be done, and nothing new to be remembered."""
+        return self.target.is_held and not self.plan.what
+
+
+def look(node: Node, order: Order, held: wanted.Manifest | None) -> Seen:
+    """Compare the host with what is asked for; nothing is changed."""
+    target = Target(order, held)
+    book = ledger.Ledger(node)
+    return Seen(target, book, compare(node, target, book))
 
 
 def compare(node: Node, target: Target, book: ledger.Ledger) -> Plan:

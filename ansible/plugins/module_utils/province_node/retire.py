@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from . import accounts, files, keys, packages, undo, units
@@ -12,7 +11,6 @@ from .node import Node
 from .wanted import Wanted
 
 
-@dataclass
 class Retired:
     """Files and units go with the switch, because they can come back; the rest only once the new state is confirmed.
 
@@ -20,13 +18,14 @@ class Retired:
     what has to stay although nothing wants it.
     """
 
-    files: list[files.Change] = field(default_factory=list)
-    units: list[units.Action] = field(default_factory=list)
-    keys: dict[str, str] = field(default_factory=dict)
-    accounts: list[accounts.Change] = field(default_factory=list)
-    packages: list[str] = field(default_factory=list)
-    gone: list[tuple[str, str]] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.files: list[files.Change] = []
+        self.units: list[units.Action] = []
+        self.keys: dict[str, str] = {}
+        self.accounts: list[accounts.Change] = []
+        self.packages: list[str] = []
+        self.gone: list[tuple[str, str]] = []
+        self.kept: list[str] = []
 
     @property
     def late(self) -> list[str]:
@@ -77,7 +76,7 @@ def apply_late(node: Node, found: Retired, ledger: Ledger) -> None:
 
 def _file(node: Node, path: str, entry: dict[str, Any], found: Retired) -> None:
     original = entry["original"] or {"kind": "absent"}
-    if entry["original"] is None and packages.is_conffile(node, path):
+    if entry["original"] is None and packages.conffiles(node, [path]):
         found.kept.append(f"{path}: it belongs to a package, and what that had there is not known")
         return
     there = node.path(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from . import (
     accounts,
@@ -26,15 +26,15 @@ from . import (
 )
 from .journal import Journal
 from .node import Node, Trouble
-from .plan import Order, Plan, Target, aim, compare
+from .plan import Order, Plan, Seen, Target, look
 
 NO_PATTERNS: dict[str, list[str]] = {"restart_on": [], "reload_on": []}
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended. `armed` is the generation that waits for its confirmation."""
+class Outcome(NamedTuple):
+    """How a run ended. `whole` is all that the host shall be, `armed` the generation that waits for a confirmation."""
 
+    whole: wanted.Wanted
     changes: list[str]
     diff: list[dict[str, str]]
     kept: list[str]
@@ -43,21 +43,24 @@ class Outcome:
 
 
 def converge(node: Node, order: Order) -> Outcome:
-    """Bring the host to the wanted state; what fails on the way is put back, and Trouble says why.
+    """Bring the host to the wanted state, after what an unfinished transaction has left there; see `carry_out`."""
+    recovered = recovery.before_next(node, order.controller)
+    seen = look(node, order, generations.current(node))
+    if seen.is_good:
+        return Outcome(seen.target.whole, [], [], seen.plan.retired.kept, recovered)
+    return carry_out(node, seen, recovered)
+
+
+def carry_out(node: Node, seen: Seen, recovered: str = "") -> Outcome:
+    """Make what differs as it has to be; what fails on the way is put back, and Trouble says why.
 
     Packages come first, because their programs check the files; then accounts, because they own files. These and
     new keys only add, so they stay when the rest goes back. What cannot come back is removed after the commit.
     """
-    recovered = recovery.before_next(node, order.controller)
-    target = aim(node, order)
-    book = ledger.Ledger(node)
-    plan = compare(node, target, book)
-    digest = wanted.digest(target.manifest)
-    if not plan.what and digest == store.load(node, store.APPLIED).get("digest"):
-        return Outcome([], [], plan.retired.kept, recovered)
+    target, book, plan = seen
     _refuse(node, target, plan)
     boot.install(node)
-    here = _begin(node, target, plan, digest)
+    here = _begin(node, target, plan)
     diff = plan.diff()
     try:
         here = _carry_out(node, target, plan, book, here)
@@ -66,10 +69,10 @@ def converge(node: Node, order: Order) -> Outcome:
     except Exception:
         recovery.put_back(node, journal.read(node) or here, "the transaction's own code failed")
         raise
-    if here.guarded:
-        return Outcome(plan.what, diff, plan.retired.kept, recovered, here.generation)
-    commit(node, here)
-    return Outcome(plan.what, diff, plan.retired.kept, recovered)
+    if not here.guarded:
+        commit(node, here)
+    armed = here.generation if here.guarded else None
+    return Outcome(target.whole, plan.what, diff, plan.retired.kept, recovered, armed)
 
 
 def confirm(node: Node, generation: int, connection: str) -> None:
@@ -102,12 +105,12 @@ def commit(node: Node, here: Journal) -> None:
     journal.forget(node)
 
 
-def _begin(node: Node, target: Target, plan: Plan, digest: str) -> Journal:
+def _begin(node: Node, target: Target, plan: Plan) -> Journal:
     order = target.order
     begun = Journal(
         generation=generations.begin(node, target.manifest),
         phase=journal.PREPARING,
-        digest=digest,
+        digest=wanted.digest(target.manifest),
         since=journal.now(),
         controller=order.controller,
         reason=order.reason,
@@ -140,6 +143,7 @@ def _carry_out(node: Node, target: Target, plan: Plan, book: ledger.Ledger, here
     back.save([change.path for change in changes], {}, [])
     _own_files(node, target, book, part.files)
     files.stage(node, changes)
+    worked = units.working(node, target.whole.keeps)
     here = _arm(node, target, here, changed, [*actions, *plan.retired.units], book)
     units.apply(node, plan.retired.units, [])
     files.switch(node, changes)
@@ -148,7 +152,7 @@ def _carry_out(node: Node, target: Target, plan: Plan, book: ledger.Ledger, here
     units.apply(node, actions, changed)
     if late and (absent := kernel.apply(node, part.sysctls)):
         raise Trouble(f"the kernel has no such setting: {', '.join(absent)}; is a module missing?")
-    units.settle(node, part.units, part.health)
+    units.settle(node, part.units, [*part.health, *worked])
     if here.guarded:
         here = journal.write(node, here.at(journal.ARMED))
         guard.arm(node, here)
@@ -163,7 +167,7 @@ def _arm(
     named += [("units", action.unit) for action in actions]
     touched = {_capability(target, book, kind, name) for kind, name in named}
     guarded = [*target.whole.guarded, *target.guarded_before]
-    here = replace(here, phase=journal.SWITCHING, guarded=sorted(touched & set(guarded)))
+    here = here._replace(phase=journal.SWITCHING, guarded=sorted(touched & set(guarded)))
     if here.guarded:
         guard.arm(node, here, more=guard.SWITCH_SECONDS)
     return journal.write(node, here)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import kernel, store, units
 from .journal import Journal
@@ -17,8 +16,7 @@ FILE = "undo.json"
 Entry = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What is at a path: nothing, a file, or a link to `target`; owner and group as numbers."""
 
     kind: str

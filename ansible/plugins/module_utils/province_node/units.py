@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import Any
+from typing import Any, NamedTuple
 
 from .node import Node, Trouble
 
@@ -18,16 +17,14 @@ PATIENCE = 30.0
 """Seconds that a unit may take to become active and a health command to succeed."""
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """A unit as systemd has it."""
 
     active: str
     enabled: bool
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """One call of systemctl."""
 
     verb: str
@@ -136,6 +133,11 @@ def settle(node: Node, units: dict[str, dict[str, Any]], health: Iterable[str]) 
         _wait(lambda name=name: _inactive(node, name), deadline)
     for command in health:
         _wait(lambda command=command: _failure(node, command), deadline)
+
+
+def working(node: Node, commands: Iterable[str]) -> list[str]:
+    """Those of the commands that succeed now."""
+    return [command for command in commands if _failure(node, command) is None]
 
 
 def _plan(node: Node, name: str, unit: dict[str, Any], seen: Seen, changed: list[str]) -> list[Action]:

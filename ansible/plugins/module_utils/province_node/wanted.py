@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from hashlib import sha256
+from collections.abc import Sequence
 from typing import Any
 
+from .bootstrap import digest_of
 from .node import Trouble
 
 SCHEMA = 2
 Manifest = dict[str, Any]
 
 
-@dataclass
 class Wanted:
     """Everything that some parts want of a host, in the order of their capabilities.
 
     `capability` says for each thing which capability wants it: ("files", "/etc/a") → "time".
     """
 
-    packages: list[str] = field(default_factory=list)
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    keys: dict[str, dict[str, Any]] = field(default_factory=dict)
-    absent: list[str] = field(default_factory=list)
-    users: list[dict[str, Any]] = field(default_factory=list)
-    groups: list[dict[str, Any]] = field(default_factory=list)
-    sysctls: dict[str, dict[str, Any]] = field(default_factory=dict)
-    units: dict[str, dict[str, Any]] = field(default_factory=dict)
-    health: list[str] = field(default_factory=list)
-    capabilities: list[str] = field(default_factory=list)
-    guarded: list[str] = field(default_factory=list)
-    capability: dict[tuple[str, str], str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.packages: list[str] = []
+        self.files: dict[str, dict[str, Any]] = {}
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.absent: list[str] = []
+        self.users: list[dict[str, Any]] = []
+        self.groups: list[dict[str, Any]] = []
+        self.sysctls: dict[str, dict[str, Any]] = {}
+        self.units: dict[str, dict[str, Any]] = {}
+        self.health: list[str] = []
+        self.keeps: list[str] = []
+        self.capabilities: list[str] = []
+        self.guarded: list[str] = []
+        self.capability: dict[tuple[str, str], str] = {}
 
 
 def read(manifest: Manifest) -> Wanted:
@@ -44,12 +45,17 @@ def read(manifest: Manifest) -> Wanted:
     return wanted
 
 
-def merge(held: Manifest | None, sent: Manifest, only: str) -> Manifest:
-    """The whole state after one capability is exchanged in what the host holds; all of `sent` without `only`."""
+def merge(held: Manifest | None, sent: Manifest, only: Sequence[str]) -> Manifest:
+    """The whole state after some capabilities are exchanged in what the host holds; all of `sent` without `only`."""
     if not only or held is None:
         return sent
-    parts = [part for part in held["parts"] if part["capability"] != only] + sent["parts"]
+    parts = [part for part in held["parts"] if part["capability"] not in only] + sent["parts"]
     return {**sent, "parts": sorted(parts, key=lambda part: (part["order"], part["role"]))}
+
+
+def guarded(manifest: Manifest) -> list[str]:
+    """The capabilities of a manifest whose changes have to be confirmed."""
+    return [part["capability"] for part in manifest["parts"] if part["guarded"]]
 
 
 def canonical(manifest: Manifest) -> bytes:
@@ -59,12 +65,14 @@ def canonical(manifest: Manifest) -> bytes:
 
 def digest(manifest: Manifest) -> str:
     """The name of a manifest."""
-    return sha256(canonical(manifest)).hexdigest()
+    return digest_of(canonical(manifest))
 
 
-def part_of(manifest: Manifest, capability: str) -> Manifest:
-    """The part of a manifest that one capability makes, in the form in which the controller sends it."""
-    return {**manifest, "parts": [part for part in manifest["parts"] if part["capability"] == capability]}
+def part_of(manifest: Manifest, only: Sequence[str]) -> Manifest:
+    """The part of a manifest that some capabilities make, in the form in which it is sent; all for none."""
+    if not only:
+        return manifest
+    return {**manifest, "parts": [part for part in manifest["parts"] if part["capability"] in only]}
 
 
 def _add(wanted: Wanted, part: dict[str, Any]) -> None:
@@ -72,9 +80,10 @@ def _add(wanted: Wanted, part: dict[str, Any]) -> None:
     wanted.capabilities.append(name)
     if part["guarded"]:
         wanted.guarded.append(name)
-    for kind in ("packages", "absent", "health"):
+    for kind in ("packages", "absent", "health", "keeps"):
         there = getattr(wanted, kind)
-        there += [one for one in part[kind] if one not in there]
+        # Generations that were kept before there was anything to keep do not name it.
+        there += [one for one in part.get(kind, []) if one not in there]
     for kind in ("files", "keys", "sysctls", "units"):
         getattr(wanted, kind).update(part[kind])
     wanted.users += part["users"]

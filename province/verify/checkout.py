@@ -1,0 +1,22 @@
+"""The checkout from which hosts are verified: where it is, and which commit it has."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def commit(checkout: Path) -> str:
+    """The commit that is checked out, with `+changes` when files differ from it; `unknown` outside git."""
+    try:
+        head = _git(checkout, "rev-parse", "HEAD")
+        return f"{head}+changes" if _git(checkout, "status", "--porcelain") else head
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(checkout: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(checkout), *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,3 @@
+module province.local/tools/volume-folder
+
+go 1.26.0
