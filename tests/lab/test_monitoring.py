@@ -54,7 +54,7 @@ def test_every_watcher_sees_every_host(watcher: Connection) -> None:
 
 def test_every_watcher_knows_in_which_state_hosts_are(watcher: Connection) -> None:
     wait_until(lambda: set(found(watcher, "province_facts_seconds")) == set(FLEET.hosts), "facts of all hosts")
-    nodes = {host.name for host in FLEET.nodes}
+    nodes = {host.name for host in FLEET.hosts.values() if host.host_class == "edge"}
     assert set(found(watcher, "province_path_in_use")) == nodes
 
 
@@ -119,8 +119,8 @@ def test_one_cause_is_one_alarm(invented: Invented) -> None:
 @pytest.mark.soak
 def test_a_commune_without_power_is_one_alarm_at_each_site(province: Command) -> None:
     """Both nodes are off: within a few questions the commune is an alarm, and its hosts are none."""
-    commune = next(host.commune for host in FLEET.nodes)
-    nodes = [host.name for host in FLEET.nodes if host.commune == commune]
+    commune = next(host.commune for host in FLEET.hosts.values() if host.commune)
+    nodes = [host.name for host in FLEET.hosts.values() if host.commune == commune]
     line = next_alarm()
     try:
         assert province("lab", "off", *nodes).returncode == 0
