@@ -60,8 +60,7 @@ def system_entities(fleet: Fleet, system: System, domain: str) -> Iterator[Entit
         if component.kind is ComponentKind.WORKLOAD:
             yield _component(fleet, system, name, shared, provides=name in called)
         else:
-            uses = {"dependsOn": []} if not component.storage_gib else {}
-            yield entity("Resource", _full(system, name), None, {"type": component.kind.value, **shared, **uses})
+            yield entity("Resource", _full(system, name), None, {"type": component.kind.value, **shared})
         if name in called:
             yield _api(system, name, component, shared)
 

@@ -1,7 +1,7 @@
 """For NetBox: CSV files in the columns of its bulk import forms, numbered in the order in which they must be imported.
 
-Columns are those of NetBox 4 (`*/forms/bulk_import.py`). Those forms find a prefix's site and a circuit's end by numbers
-of the database only, which nobody knows before the import; what belongs where is in their names and descriptions.
+Columns are those of NetBox 4 (`*/forms/bulk_import.py`). Those forms find a prefix's site and a circuit's end by
+numbers of the database only, which nobody knows before the import; what belongs where is in names and descriptions.
 """
 
 from __future__ import annotations

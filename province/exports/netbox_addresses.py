@@ -23,8 +23,9 @@ def _vrfs(fleet: Fleet) -> Iterator[Row]:
 
 
 def _roles(fleet: Fleet) -> Iterator[Row]:
-    zones = {one.id: one.name.vi for one in (*fleet.province.site_zones, *fleet.province.commune_zones)}
-    for weight, (name, description) in enumerate({UNDERLAY: "", **zones}.items(), start=1):
+    at_sites = {zone.id: zone.name.vi for zone in fleet.province.site_zones}
+    in_communes = {zone.id: zone.name.vi for zone in fleet.province.commune_zones}
+    for weight, (name, description) in enumerate({UNDERLAY: "", **at_sites, **in_communes}.items(), start=1):
         yield {"name": name, "slug": name, "weight": weight, "description": description}
 
 

@@ -22,7 +22,7 @@ def files(sources: Sources) -> Files:
 
 
 def _labels(fleet: Fleet, host: Host) -> dict[str, str]:
-    """What alerts and dashboards select by. To Prometheus a label without value is none, so what a host lacks is out."""
+    """What alerts and dashboards select by; what a host has not is left out, as an empty label is none."""
     found = {
         "environment": fleet.environment.id,
         "host": host.name,

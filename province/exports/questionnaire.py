@@ -31,7 +31,7 @@ COLUMNS = (
     "Nút biên",
     "Băng thông TSLCD (Mbps)",
     "Nhà cung cấp TSLCD",
-    "Đã xác minh",
+    "Số liệu TSLCD đã xác minh",
     "Số đường dự phòng",
     "Đường dự phòng",
     "Số hệ thống truy cập được",

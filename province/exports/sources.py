@@ -38,9 +38,8 @@ class Sources:
 
 def origin(fleet: Fleet, consumer: str) -> str:
     """Who made a file, from what, and how to change it: for a comment at its head."""
-    return (
-        f"Made by `province export {consumer}` from the facts of {fleet.environment.id}; change those and export again."
-    )
+    command = f"province export {consumer} -e {fleet.environment.id}"
+    return f"Made by `{command}` from the model; change inventories/fleet and export again."
 
 
 def table(columns: Iterable[str], rows: Iterable[Row], *, line_end: str = "\n") -> str:
