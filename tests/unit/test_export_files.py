@@ -98,8 +98,8 @@ def test_netbox_gets_nothing_twice(fleet: Fleet) -> None:
         "providers": ("slug",),
     }
     addresses = [(row["vrf"], row["address"]) for row in (*found["ip-addresses"], *found["primary-ip-addresses"])]
-    counted = [Counter(tuple(row[key] for key in columns) for row in found[name]) for name, columns in keys.items()]
-    assert [one for counter in (*counted, Counter(addresses)) for one, count in counter.items() if count > 1] == []
+    named = [(name, *(row[key] for key in columns)) for name, columns in keys.items() for row in found[name]]
+    assert [one for one, count in Counter([*named, *addresses]).items() if count > 1] == []
 
 
 def test_netbox_knows_the_capacity_of_every_line_and_one_primary_address_of_each_protocol(fleet: Fleet) -> None:
