@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PROVINCE := .venv/bin/province
 OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
-LIVE_TESTS := tests/lab tests/cluster tests/browser
+LIVE_TESTS := tests/lab tests/cluster tests/browser tests/consumers
 # How many communes the lab runs, instead of those that inventories/lab/environment.yml names.
 export PROVINCE_COMMUNES := $(COMMUNES)
 # LAB_HA=1: with spare hosts, so that clusters survive the loss of one.
@@ -33,9 +33,11 @@ test: setup ## everything that CI runs: lint, types, every test, the real lab (r
 	@$(MAKE) --no-print-directory offline-tests
 	@$(MAKE) --no-print-directory lab
 	@tools/browser
+	@tools/consumers
 	@$(PROVINCE) lab run -- .venv/bin/pytest --durations=30 --durations-min=5 $(LIVE_TESTS)
 
 test-without-lab: setup lint ## the same where no host can start; tests that need one are skipped with the reason
+	@tools/consumers
 	@.venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
 
 check: setup ## lint, types and every offline test, both at once; needs neither root nor network

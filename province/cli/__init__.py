@@ -18,6 +18,7 @@ from province.cli import (
     drift,
     enrol,
     evidence,
+    export,
     inventory,
     job,
     lab,
@@ -56,6 +57,7 @@ app.command("inventory")(inventory.inventory)
 app.command("coverage")(coverage.show_coverage)
 app.command("diagram")(diagram.diagram)
 app.command("cloud")(cloud.cloud)
+app.command("export")(export.export)
 app.command("up")(job.up)
 app.command("apply")(job.apply)
 app.command("drift")(drift.find_drift)

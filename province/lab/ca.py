@@ -13,6 +13,7 @@ from pathlib import Path
 from province.lab.commands import run
 from province.lab.spec import GuestSpec, LabSpec
 from province.lab.state import Place
+from province.manifest.ssh_client import HOST_CERTIFICATES, authority_line, block
 
 OPERATOR_DAYS = 14
 HOST_DAYS = 400
@@ -69,7 +70,7 @@ def ensure(place: Place, spec: LabSpec, now: float) -> tuple[Authority, list[str
         _sign(authority.user_ca, authority.operator, "operator", [spec.user], OPERATOR_DAYS)
         made.append("operator")
     made += [guest.name for guest in spec.guests if _ensure_host(authority, guest, spec.domain, now)]
-    authority.known_hosts.write_text(f"@cert-authority * {_public(authority.host_ca)}\n")
+    authority.known_hosts.write_text(authority_line("*", _public(authority.host_ca)))
     authority.config.write_text(client_config(spec, authority, place.runtime))
     (place.runtime / "ssh").mkdir(parents=True, exist_ok=True)
     return authority, made
@@ -89,7 +90,7 @@ Host *
     UserKnownHostsFile {authority.known_hosts}
     GlobalKnownHostsFile none
     StrictHostKeyChecking yes
-    HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com
+    HostKeyAlgorithms {HOST_CERTIFICATES}
     ControlMaster auto
     ControlPath {runtime}/ssh/%C
     ControlPersist 300
@@ -99,10 +100,10 @@ Host *
     # Administrators come from the management zone; hosts answer nobody else.
     BindAddress {spec.station}
 """
-    hosts = [f"\nHost {guest.name} {guest.name}.{spec.domain}\n    HostName {guest.address}\n" for guest in spec.guests]
+    hosts = [block((guest.name, f"{guest.name}.{spec.domain}"), {"HostName": guest.address}) for guest in spec.guests]
     # Through the tunnels: for a node whose own line is cut. It shows the same certificate.
     hosts += [
-        f"\nHost {guest.name}.tunnel\n    HostName {guest.second}\n    HostKeyAlias {guest.name}\n"
+        block((f"{guest.name}.tunnel",), {"HostName": guest.second, "HostKeyAlias": guest.name})
         for guest in spec.guests
         if guest.second
     ]
@@ -173,5 +174,5 @@ def _certificate(key: Path) -> Path:
 
 
 def _public(key: Path) -> str:
-    """Return a public key's text without its comment."""
-    return " ".join(key.with_name(f"{key.name}.pub").read_text().split()[:2])
+    """Return a public key's text."""
+    return key.with_name(f"{key.name}.pub").read_text()

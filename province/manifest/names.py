@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
+from typing import TypedDict
 
 from province.fleet.exposed import exposed_at
 from province.fleet.fleet import Fleet
@@ -21,6 +22,15 @@ NOTHING: dict[str, object] = {
     "dns_reverse_zones": [],
     "dns_zone_prefixes": [],
 }
+
+
+class KnownName(TypedDict):
+    """A full name, its addresses in both protocols, and whether they lead back to it."""
+
+    name: str
+    addresses: list[str]
+    reverse: bool
+
 
 IPV4_LABEL_BITS = 8
 IPV6_LABEL_BITS = 4
@@ -54,6 +64,11 @@ def reverse_zone(network: IPv4Network | IPv6Network) -> str:
     return ".".join(pointer[enclosing.max_prefixlen // bits - labels :])
 
 
+def known_names(fleet: Fleet, peers: Peers) -> list[KnownName]:
+    """The province's own names: its hosts, the duties that hosts do, and the systems that users know."""
+    return [*_hosts(fleet), *_services(peers), *_systems(fleet)]
+
+
 def _for_a_commune(fleet: Fleet, host: Host) -> dict[str, object]:
     """A node answers its zones; those that lead to the Internet do not learn the province's own names."""
     public = {zone.id for zone in fleet.province.commune_zones if zone.internet}
@@ -76,20 +91,20 @@ def _for_the_province(fleet: Fleet, host: Host, peers: Peers) -> dict[str, objec
             for one in fleet.environment.forward_zones
             if (addresses := list(map(str, peers.resolvers_outside(one))))
         ],
-        "dns_records": [*_hosts(fleet), *_services(peers), *_systems(fleet)],
+        "dns_records": known_names(fleet, peers),
     }
 
 
-def _hosts(fleet: Fleet) -> list[dict[str, object]]:
+def _hosts(fleet: Fleet) -> list[KnownName]:
     """Every host under its full name, with the addresses under which others know it, and back from them."""
-    found = []
+    found: list[KnownName] = []
     for host in fleet.hosts.values():
         addresses = list(map(str, host.interfaces[0].address.plain))
         found.append({"name": host.fqdn, "addresses": addresses, "reverse": True})
     return found
 
 
-def _services(peers: Peers) -> list[dict[str, object]]:
+def _services(peers: Peers) -> list[KnownName]:
     """Every duty under its own name, for the province and for each site: `time`, `time.rach-gia`."""
     domain = peers.fleet.province.domain
     found: dict[str, list[str]] = {}
@@ -101,7 +116,7 @@ def _services(peers: Peers) -> list[dict[str, object]]:
     return [{"name": name, "addresses": addresses, "reverse": False} for name, addresses in found.items()]
 
 
-def _systems(fleet: Fleet) -> list[dict[str, object]]:
+def _systems(fleet: Fleet) -> list[KnownName]:
     """Every name that users know of a system, and the entrances of the first site that has both, for all of its names.
 
     A system that runs at both sites is entered at the primary one; the day on which that changes is a change here.

@@ -1,7 +1,8 @@
 """What hosts are told to trust: authorities, the key of the mirror, pinned images, and the public keys of each other.
 
 All of it is public. An environment keeps it in `inventories/<environment>/trust/`: `ssh-user-ca.pub`, `mirror.asc`,
-`service-ca.pem`, where needed `images.yml` and `dns-anchors`, and the register of enrolled hosts (`enrolled.py`).
+`service-ca.pem`, where needed `ssh-host-ca.pub`, `images.yml` and `dns-anchors`, and the register of enrolled hosts
+(`enrolled.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from province.fleet.fleet import Fleet
 from province.manifest.enrolled import NOBODY, Enrolled, load_enrolled, stand_in_enrolled
 
 USER_CA = "ssh-user-ca.pub"
+HOST_CA = "ssh-host-ca.pub"
 MIRROR_KEY = "mirror.asc"
 SERVICE_CA = "service-ca.pem"
 DNS_ANCHORS = "dns-anchors"
@@ -116,6 +118,15 @@ def register_of(fleet: Fleet) -> Trust:
     authority = folder / SERVICE_CA
     text = _anchor(authority) if authority.is_file() else ""
     return Trust(ssh_user_ca="", mirror_key="", service_ca=text, enrolled=load_enrolled(folder))
+
+
+def host_authority(fleet: Fleet) -> str | None:
+    """The public key that signs the SSH keys of hosts, None where the environment does not say it.
+
+    No host reads it: it is for those who connect to hosts.
+    """
+    path = trust_folder(fleet) / HOST_CA
+    return _anchor(path) if path.is_file() else None
 
 
 def load_images(fleet: Fleet) -> tuple[ImagePin, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
+from province.exports.consumers import CONSUMERS
+from province.exports.sources import Sources
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 
@@ -68,3 +71,10 @@ def test_its_sites_have_their_own_hosts(second: Fleet) -> None:
 def test_its_waves_end_with_its_own_islands(second: Fleet) -> None:
     last = {code for wave in second.waves[-2:] for code, _ in wave.nodes}
     assert last == {"10008", "10009"}
+
+
+def test_it_is_exported_without_a_bastion_and_without_a_resolver(second: Fleet, tmp_path: Path) -> None:
+    made = {name: files(Sources(second, tmp_path, date(2026, 11, 26))) for name, files in CONSUMERS.items()}
+    assert made["dns"] == {}
+    assert "ProxyJump" not in made["ssh"]["ssh_config"]
+    assert all(files for name, files in made.items() if name != "dns")

@@ -1,0 +1,20 @@
+"""Who can be exported for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from province.exports import backstage, dns, netbox, prometheus, questionnaire, ssh
+from province.exports.sources import Files, Sources
+
+CONSUMERS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
+    {
+        "netbox": netbox.files,
+        "prometheus": prometheus.files,
+        "ssh": ssh.files,
+        "dns": dns.files,
+        "backstage": backstage.files,
+        "questionnaire": questionnaire.files,
+    }
+)
