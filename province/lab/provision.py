@@ -21,7 +21,16 @@ from province.lab.spec import LabSpec
 from province.lab.state import Place
 from province.lab.topology import lab_spec
 from province.manifest.build import packages as wanted_packages
-from province.manifest.trust import DNS_ANCHORS, IMAGES, MIRROR_KEY, SERVICE_CA, USER_CA, stand_in, trust_folder
+from province.manifest.trust import (
+    DNS_ANCHORS,
+    HOST_CA,
+    IMAGES,
+    MIRROR_KEY,
+    SERVICE_CA,
+    USER_CA,
+    stand_in,
+    trust_folder,
+)
 from province.pki import authority as service_authority
 from province.pki.authority import authority_folder
 from province.toolchain import build as programs
@@ -134,6 +143,7 @@ def publish(fleet: Fleet, place: Place, archives: Iterable[ImageArchive]) -> Non
         authority_folder(fleet), f"{fleet.province.domain} services", datetime.now(UTC)
     )
     _write(folder / USER_CA, authority.user_ca.with_name("user_ca.pub").read_text(encoding="utf-8"))
+    _write(folder / HOST_CA, authority.host_ca.with_name("host_ca.pub").read_text(encoding="utf-8"))
     _write(folder / SERVICE_CA, services.pem)
     anchors = [signed_zone.anchor(place, one.zone) for one in fleet.environment.forward_zones]
     _write(folder / DNS_ANCHORS, "".join(anchors))
