@@ -1,6 +1,6 @@
 """For Prometheus: every host as a target of file-based service discovery (`file_sd_configs`).
 
-No exporter is a fact of the model, so a target has no port: the scrape job that reads the file adds it by relabelling.
+A target has no port: which of a host's exporters is meant, the scrape job that reads the file adds by relabelling.
 """
 
 from __future__ import annotations
