@@ -94,10 +94,18 @@ class Uplink(Fact):
     verified: bool = False
 
 
+class HostSize(Fact):
+    """What one host has: processor cores as the scheduler counts them, and memory in GiB."""
+
+    cores: PositiveInt
+    memory_gib: PositiveInt
+
+
 class HostGroup(Fact):
-    """So many hosts of one role."""
+    """So many hosts of one role, of one size; only what is counted on for pods needs the size."""
 
     count: NonNegativeInt
+    size: HostSize | None = None
     duties: tuple[Duty, ...] = ()
     source: SourceRef
 
