@@ -76,6 +76,11 @@ class Period(StrEnum):
     QUARTER = "quarter"
     YEAR = "year"
 
+    @property
+    def phrase(self) -> str:
+        """How it follows a unit: `a quarter`, `in the busiest hour`."""
+        return f"in the {self.value}" if self is Period.HOUR else f"a {self.value}"
+
 
 class Figure(Fact):
     """A number somebody published. Figures of different scopes or periods are never added.

@@ -50,7 +50,7 @@ class Quantity:
     @property
     def measure(self) -> str:
         """What it counts, in words: `documents a quarter, former Kiên Giang`."""
-        return f"{self.unit}{f' a {self.per.value}' if self.per else ''}, {self.scope}"
+        return f"{self.unit}{f' {self.per.phrase}' if self.per else ''}, {self.scope}"
 
     def __add__(self, other: Quantity) -> Quantity:
         """Their sum; MixedScopesError unless both count the same."""

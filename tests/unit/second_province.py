@@ -59,6 +59,7 @@ def _files() -> dict[str, Any]:
     files["fleet/controls.yml"] = []
     files["fleet/endpoints.yml"] = []
     files["fleet/tiers.yml"] = [_tier()]
+    files["fleet/assumptions.yml"] = _assumptions()
     files["fleet/systems/archive.yml"] = _system()
     for name in Registers.model_fields:
         files[f"fleet/registers/{name.replace('_', '-')}.yml"] = {"rows": []}
@@ -154,6 +155,11 @@ def _tier() -> dict[str, Any]:
         },
         "source": "A",
     }
+
+
+def _assumptions() -> dict[str, Any]:
+    share = {"cpu_millicores": 100, "memory_mib": 128, "reason": "as elsewhere", "source": "A"}
+    return {"scope": "second", "nodes": {"every": share, "control_plane": share}}
 
 
 def _system() -> dict[str, Any]:
