@@ -28,11 +28,12 @@ lab-down: setup ## stop the lab and remove everything of it (root)
 
 test: setup ## everything that CI runs: lint, types, every test, the real lab (root)
 	@tools/need-root "make test"
+	@$(PROVINCE) toolchain build >/dev/null # also what only a test asks for: inside the lab no registry answers
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory offline-tests
 	@$(MAKE) --no-print-directory lab
 	@tools/browser
-	@$(PROVINCE) toolchain build >/dev/null # also what only a test asks for: inside the lab no registry answers
-	@$(PROVINCE) lab run -- .venv/bin/pytest --durations=30 --durations-min=5 $(OFFLINE_TESTS) $(LIVE_TESTS)
+	@$(PROVINCE) lab run -- .venv/bin/pytest --durations=30 --durations-min=5 $(LIVE_TESTS)
 
 test-without-lab: setup lint ## the same where no host can start; tests that need one are skipped with the reason
 	@.venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
@@ -41,7 +42,7 @@ check: setup ## lint, types and every offline test, both at once; needs neither 
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint offline-tests
 
 offline-tests: setup
-	@.venv/bin/pytest -q $(OFFLINE_TESTS)
+	@.venv/bin/pytest -q --numprocesses=2 --dist=loadfile $(OFFLINE_TESTS)
 
 lint: setup ## ruff, mypy strict, yamllint, ansible-lint, shellcheck, actionlint, the data
 	@tools/lint

@@ -137,6 +137,21 @@ class Clock(Fact):
     source: SourceRef
 
 
+class Monitoring(Fact):
+    """How hosts are watched: asked for figures every so often, an alarm when they were silent for so long.
+
+    `facts_s`: how often a host writes down what only it knows. A certificate is an alarm so many days before it ends,
+    when renewal should long have replaced it.
+    """
+
+    every_s: PositiveInt
+    facts_s: PositiveInt
+    silent_s: PositiveInt
+    kept_days: PositiveInt
+    certificate_days: PositiveInt
+    source: SourceRef
+
+
 class EvidencePlan(Fact):
     """How long what verification saw is kept, and how old it may be before it says nothing any more.
 
@@ -217,6 +232,7 @@ class Province(Fact):
     management_zone: DeviceName
     addressing: AddressPlan
     clock: Clock
+    monitoring: Monitoring
     evidence: EvidencePlan
     stages: tuple[WaveStage, ...]
     unreachable_budget: Percent

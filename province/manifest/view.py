@@ -16,6 +16,7 @@ from province.manifest.quality import quality_view
 from province.manifest.routes import path_view
 from province.manifest.trust import Trust
 from province.manifest.tunnels import tunnel_view, with_keys
+from province.manifest.watched import watched_view
 
 Router = tuple[IPv4Address, IPv6Address]
 Route = dict[str, str]
@@ -41,6 +42,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **_people(fleet, host, known),
         **passage_view(fleet, host, known.passages),
         **quality_view(fleet, host),
+        **watched_view(fleet, host, known),
     }
 
 

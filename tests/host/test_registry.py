@@ -7,9 +7,9 @@ from testinfra.host import Host as Connection
 
 from province.fleet.hosts import Host
 from province.manifest.trust import ImagePin
+from province.verify.asking import ask
 from province.verify.expectations import Expected
 from province.verify.marks import control
-from province.verify.registry import ask
 
 NODES = pytest.mark.hosts("control-plane", "worker", "ingress")
 pytestmark = pytest.mark.proves(31)

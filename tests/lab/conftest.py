@@ -52,9 +52,9 @@ def parsed(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout)
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
+def wait_until(holds: Callable[[], bool], what: str, *, within_s: float = PATIENCE) -> None:
     """Wait for a condition; the test fails, and says for what it waited, if nobody would wait any longer."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + within_s
     while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
         time.sleep(0.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from province.lab import desk, provision
 from province.lab.probe import HERTZ, Outcome, Pinger
 from province.lab.spec import LabSpec
 from province.lab.state import Place
-from province.manifest.tunnels import tunnel_devices
+from province.manifest.tunnels import tunnel_devices, tunnel_view
 
 from .conftest import CHECKOUT, Command, wait_until
 
@@ -170,6 +171,34 @@ def test_a_killed_gateway_costs_less_than_a_second_and_coming_back_costs_nothing
         wait_until(lambda: established(place, node.name) == len(tunnel_devices(fleet, node)), "all sessions back")
     assert lost(back) == NOTHING
     assert session.echo("through the first gateway")
+
+
+@contextmanager
+def answering_over(place: Place, fleet: Fleet, node: Host, device: str) -> Iterator[None]:
+    """A node whose answers to the operator's desk leave by a tunnel of our choice."""
+    table = tunnel_view(fleet, node)["routing_domains"][0]["table"]
+    desks = [f"-{address.version} route {{}} {source_towards(address)} dev {device}" for address in inner(node)]
+    try:
+        at(place, node.name, "; ".join(f"sudo ip {one.format('replace')} table {table}" for one in desks))
+        yield
+    finally:
+        at(place, node.name, "; ".join(f"sudo ip {one.format('del')} table {table}" for one in desks))
+
+
+def source_towards(address: IPv4Address | IPv6Address) -> str:
+    """The operator's own address on the way to another one."""
+    words = ["ip", "-json", "route", "get", str(address)]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return str(json.loads(said)[0]["prefsrc"])
+
+
+def test_an_answer_may_leave_by_a_gateway_that_never_saw_its_question(place: Place, fleet: Fleet, node: Host) -> None:
+    """The two directions of a path change over one after the other."""
+    first, *others = tunnel_devices(fleet, node)
+    other = next(one for one in others if one["peers"][0]["name"] != first["peers"][0]["name"])
+    with answering_over(place, fleet, node, other["device"]), echoes(place, node, "by the other gateway") as outcome:
+        pass
+    assert lost(outcome) == NOTHING
 
 
 def test_a_new_list_of_peers_interrupts_none_of_those_that_stay(place: Place, fleet: Fleet, node: Host) -> None:

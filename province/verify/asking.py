@@ -1,4 +1,4 @@
-"""How a registry of images answers a host: one request, with the certificate of the host, of a stranger, or none."""
+"""How a server of ours answers a host: one request, with the certificate of the host, of a stranger, or none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import shlex
 from typing import Literal
 
 PLACE = "/etc/ssl/province"
+REGISTRY = 5000
+"""The port of a registry of images."""
 Caller = Literal["host", "stranger", "nobody"]
 """Whose certificate is shown: the host's own, one that nobody signed but its bearer, or none."""
 
@@ -16,11 +18,11 @@ STRANGER = (
 
 ASK = """
 import http.client, ssl, sys
-name, method, path, authority, folder = sys.argv[1:]
+name, port, method, path, authority, folder = sys.argv[1:]
 context = ssl.create_default_context(cafile=authority or None)
 if folder:
     context.load_cert_chain(folder + "/pem", folder + "/key")
-connection = http.client.HTTPSConnection(name, 5000, context=context, timeout=10)
+connection = http.client.HTTPSConnection(name, int(port), context=context, timeout=10)
 try:
     connection.request(method, path, headers={"Accept": "application/vnd.oci.image.manifest.v1+json"})
     print(connection.getresponse().status)
@@ -30,9 +32,10 @@ except (OSError, http.client.HTTPException) as error:
 
 
 def ask(
-    registry: str,
+    server: str,
     path: str,
     *,
+    port: int = REGISTRY,
     method: str = "GET",
     caller: Caller = "host",
     authority: str = f"{PLACE}/service-ca.pem",
@@ -41,7 +44,7 @@ def ask(
 
     `authority` is the file with the certificates that the registry's own must lead to; "" for those of Debian.
     """
-    words = shlex.join([registry, method, path, authority])
+    words = shlex.join([server, str(port), method, path, authority])
     shown = {
         "host": f"ln -s {PLACE}/host.pem $shown/pem; ln -s {PLACE}/host.key $shown/key",
         "stranger": STRANGER,
