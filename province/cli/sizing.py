@@ -21,6 +21,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.requests import Pods, pods_of, together
 from province.fleet.sizing import Quantity, Sized, Step, size
+from province.fleet.stores import Store, stores
 
 WIDTH_WITHOUT_TERMINAL = 120
 """Columns for text that goes to a file or a pipe."""
@@ -37,16 +38,17 @@ def sizing(
     _must_be_known(fleet, system)
     results = [one for one in size(fleet).values() if system in {None, one.result.system}]
     judged = verdicts(fleet) if system is None else ()
+    stored = stores(fleet) if judged else ()
     pods = list(pods_of(fleet, fleet.systems[system])) if system else []
     if as_json:
-        print_json(_document(results, pods, judged))
+        print_json(_document(results, pods, judged, stored))
         return
     console = Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
     if system is None:
         for part in _overview(fleet, results, lang):
             console.print(part)
         console.print()
-        console.print(_sites(judged))
+        console.print(_sites(judged, stored))
     else:
         for one in results:
             console.print(_chain(one, lang))
@@ -124,11 +126,16 @@ def _pods(fleet: Fleet, system: str, pods: Sequence[Pods]) -> Table:
     return table
 
 
-def _sites(judged: Iterable[Verdict]) -> Table:
+def _sites(judged: Iterable[Verdict], stored: Iterable[Store]) -> Table:
     table = Table("site", "lost", "pods", "asked at peak", "left", "", box=None, pad_edge=False)
     for one in judged:
         fits = "fits" if one.fits else f"{sum(pods.count for pods in one.homeless)} pods find no host"
         table.add_row(one.site, one.lost, str(one.pods), amount(one.asked), amount(one.offered), fits)
+    for store in stored:
+        fits = "fits" if store.fits else "does not fit"
+        table.add_row(
+            store.site, "one storage host", "", f"{store.stored_tb:,.0f} TB stored", f"{store.left_tb:,.0f} TB", fits
+        )
     return table
 
 
@@ -145,7 +152,9 @@ def text(quantity: Quantity) -> str:
     return f"{number(quantity)} {unit}{f' {quantity.per.phrase}' if quantity.per else ''}"
 
 
-def _document(results: Iterable[Sized], pods: Iterable[Pods], judged: Iterable[Verdict]) -> dict[str, Any]:
+def _document(
+    results: Iterable[Sized], pods: Iterable[Pods], judged: Iterable[Verdict], stored: Iterable[Store]
+) -> dict[str, Any]:
     return {
         "results": [one.as_dict() for one in results],
         "pods": [
@@ -169,4 +178,5 @@ def _document(results: Iterable[Sized], pods: Iterable[Pods], judged: Iterable[V
             }
             for one in judged
         ],
+        "stores": [{**vars(one), "fits": one.fits} for one in stored],
     }

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from province.fleet.fact import Fact, Figure, Names, NonBlank, Period, Slug, SourceRef
+from province.fleet.site import SitePurpose
 from province.fleet.system import ComponentKind
 
 
@@ -95,7 +96,8 @@ class Gives(Fact):
 class Result(Fact):
     """What a system, one of its components, or (with neither) the province itself has to bear.
 
-    Terms are added, then the steps follow in order. A result in `pods` is what its component needs at peak.
+    Terms are added, then the steps follow in order. A result in `pods` is what its component needs at peak. With
+    `stored_at` it lies on the storage hosts of the site for that purpose.
     """
 
     name: Names
@@ -104,6 +106,13 @@ class Result(Fact):
     terms: Annotated[tuple[Term, ...], Field(min_length=1)]
     steps: tuple[Slug, ...] = ()
     gives: Gives
+    stored_at: SitePurpose | None = None
+
+    @model_validator(mode="after")
+    def _what_is_stored_is_counted_in_terabytes(self) -> Self:
+        if self.stored_at is not None and (self.gives.unit, self.gives.per) != (TERABYTES, None):
+            raise ValueError(f"what is stored gives `unit: {TERABYTES}`, in no time")
+        return self
 
     @model_validator(mode="after")
     def _pods_are_of_a_component(self) -> Self:
@@ -114,6 +123,7 @@ class Result(Fact):
         return self
 
 
+TERABYTES = "TB"
 PODS = "pods"
 """The unit of results that say how many pods a component needs."""
 

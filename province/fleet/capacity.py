@@ -15,6 +15,7 @@ from province.fleet.hosts import Host
 from province.fleet.requests import NODE_ROLES, Ask, Pods, nodes_at, platform_pods, pods_of, together
 from province.fleet.room_limits import check_room_limits
 from province.fleet.site import HostRole, Site
+from province.fleet.stores import check_stores
 from province.fleet.system import ComponentKind, System
 from province.fleet.tier import TierId
 
@@ -70,7 +71,10 @@ def verdicts(fleet: Fleet) -> tuple[Verdict, ...]:
 
 
 def check_capacity(fleet: Fleet) -> list[Finding]:
-    """Rooms let their systems in; and where hosts have a size, every pod that must run finds one whatever is lost."""
+    """Rooms let their systems in; and where hosts have a size, pods and objects find a place whatever is lost.
+
+    For a fleet whose sizing has no findings.
+    """
     unknown = list(_kinds(fleet))
     if unknown:
         return unknown
@@ -78,6 +82,7 @@ def check_capacity(fleet: Fleet) -> list[Finding]:
     if fleet.environment.host_sizes == "declared":
         missing = list(_sizes(fleet))
         findings += missing or [_finding(fleet, verdict) for verdict in verdicts(fleet) if not verdict.fits]
+        findings += check_stores(fleet)
     return findings
 
 

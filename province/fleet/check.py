@@ -44,7 +44,7 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
         *_catalogue(fleet),
     ]
     if not findings:
-        findings += [*_addresses(fleet), *_waves(fleet), *check_sizing(fleet), *check_capacity(fleet)]
+        findings += [*_addresses(fleet), *_waves(fleet), *(check_sizing(fleet) or check_capacity(fleet))]
     return findings
 
 

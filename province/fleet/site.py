@@ -95,14 +95,15 @@ class Uplink(Fact):
 
 
 class HostSize(Fact):
-    """What one host has: processor cores as the scheduler counts them, and memory in GiB."""
+    """What one host has: cores as the scheduler counts them, memory in GiB, and TB of disk that objects may fill."""
 
     cores: PositiveInt
     memory_gib: PositiveInt
+    disk_tb: PositiveFloat | None = None
 
 
 class HostGroup(Fact):
-    """So many hosts of one role, of one size; only what is counted on for pods needs the size."""
+    """So many hosts of one role, of one size; only what is counted on for pods or objects needs the size."""
 
     count: NonNegativeInt
     size: HostSize | None = None

@@ -27,6 +27,8 @@ WORKED_OUT = [
     # 1.16 million a year of 1.5 MB in one former province: 1.7 TB.
     ("documents-storage", (213_883 + 75_393) * 4 * 1.5 / 1e6 * 2, "TB", Period.YEAR),
     ("documents-storage-in-five-years", 17.4, "TB", None),
+    ("documents-at-primary", 34.7, "TB", None),
+    ("documents-at-recovery", 17.4, "TB", None),
     ("documents-storage-with-copies", 52.1, "TB", None),
     # 30 % of 3,688 in the busiest hour, ten times as many at its peak: about 3, and twice that.
     ("incoming-documents", 213_883 / 58 * 0.30 * 10 / 3600 * 2, "documents", Period.SECOND),
@@ -43,6 +45,9 @@ WORKED_OUT = [
     ("dossiers-at-peak", 8_750 * 0.20 / 3600 * 10, "dossiers", Period.SECOND),
     ("one-stop-requests", 97.2, "requests", Period.SECOND),
     ("dossiers-storage", 8_750 * 250 * 3 / 1e6, "TB", Period.YEAR),
+    ("dossiers-storage-in-five-years", 8_750 * 250 * 3 / 1e6 * 5, "TB", None),
+    ("dossiers-at-primary", 65.6, "TB", None),
+    ("dossiers-at-recovery", 32.8, "TB", None),
     ("services", 1_200, "routes", None),
     ("medical-records", 122_500, "records", None),
     ("bank-records", 5_880_000, "records", None),
@@ -54,6 +59,8 @@ WORKED_OUT = [
     ("logs-a-day", 4_020 * 500 * 86_400 / 1e12, "TB", Period.DAY),
     ("logs-at-hand", 15.6, "TB", None),
     ("logs-kept", 63.4, "TB", None),
+    ("logs-at-primary", 126.8, "TB", None),
+    ("logs-at-recovery", 63.4, "TB", None),
 ]
 
 
@@ -211,9 +218,9 @@ def test_an_assumption_speaks_of_one_thing_only(turn: dict[str, object]) -> None
         ),
         (
             ASSUMPTIONS,
-            "    steps: [copies]",
-            "    steps: []",
-            "assumptions.copies: no result needs it; name it in a step, or remove it",
+            "terms: [{figure: lines}]\n    steps: [line-capacity]",
+            "terms: [{figure: lines}]\n    steps: []",
+            "assumptions.line-capacity: no result needs it; name it in a step, or remove it",
         ),
         (
             "fleet/registers/indicators.yml",
@@ -238,6 +245,12 @@ def test_an_assumption_speaks_of_one_thing_only(turn: dict[str, object]) -> None
         ),
         (
             ASSUMPTIONS,
+            "steps: [copies-at-the-recovery-site]\n    gives: {unit: TB}",
+            "steps: [copies-at-the-recovery-site]\n    gives: {unit: TB, per: year}",
+            "results.documents-at-recovery: what is stored gives `unit: TB`, in no time",
+        ),
+        (
+            ASSUMPTIONS,
             "  cache: {pods: 2,",
             "  volume-of-pods: {pods: 2,",
             "provided.volume-of-pods.[key]: input should be 'workload', 'postgresql'",
@@ -254,7 +267,15 @@ def test_bad_assumptions_say_where_and_how_to_mend(
 
 
 def test_a_changed_assumption_changes_all_that_follows(data: Path, edit: Edit) -> None:
-    edit(ASSUMPTIONS, "    times: 1.5\n", "    times: 5\n")
+    edit(ASSUMPTIONS, "    times: 1.5\n", "    times: 2\n")
     found = size(load_fleet("production", root=data))
-    assert found["documents-storage"].quantity.value == pytest.approx(11.6, rel=0.003)
-    assert found["documents-storage-with-copies"].quantity.value == pytest.approx(11.6 * 5 * 3, rel=0.003)
+    assert found["documents-storage"].quantity.value == pytest.approx(289_276 * 4 * 2 / 1e6 * 2)
+    assert found["documents-storage-with-copies"].quantity.value == pytest.approx(4.628 * 5 * 3, rel=0.001)
+
+
+def test_documents_that_are_all_scanned_ask_for_more_storage_than_there_is(data: Path, edit: Edit) -> None:
+    """At 5 MB each it is 11.6 TB a year instead of 3.5: 40.5 TB more in five years, at the recovery site once."""
+    edit(ASSUMPTIONS, "    times: 1.5\n", "    times: 5\n")
+    with pytest.raises(BadData) as caught:
+        load_fleet("production", root=data)
+    assert "with one storage host lost, 154.1 TB are stored in 120 TB" in str(caught.value)

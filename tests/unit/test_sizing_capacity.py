@@ -111,6 +111,12 @@ def test_pods_at_peak_are_those_of_the_model(fleet: Fleet) -> None:
         ),
         (
             "fleet/sites/rach-gia.yml",
+            "disk_tb: 120",
+            "disk_tb: 113",
+            "sites/rach-gia.yml\n  hosts.storage: with one storage host lost, 227.1 TB are stored in 226 TB;",
+        ),
+        (
+            "fleet/sites/rach-gia.yml",
             WORKERS_OF_PRIMARY,
             "worker:        {count: 9",
             "sites/rach-gia.yml\n  hosts.worker.size: missing; declare `size: {cores: …, memory_gib: …}`",

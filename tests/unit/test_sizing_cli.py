@@ -41,6 +41,7 @@ def test_all_systems_and_sites_are_seen_at_a_glance() -> None:
     assert "Growth of storage 213,883 + 75,393 documents ×4 ×1.5 ÷1,000,000 ×2 3.47 TB a year" in said
     assert "Full meeting 204 points ×2 408 Mbps" in said
     assert "long-xuyen the site rach-gia 129 88.3 cores, 245 GiB 260.9 cores, 975 GiB fits" in said
+    assert said[-1] == "long-xuyen one storage host 114 TB stored 120 TB fits"
 
 
 def test_one_system_is_shown_step_by_step_with_reasons() -> None:
@@ -84,7 +85,12 @@ def test_programs_get_each_step_with_value_scope_and_source() -> None:
 
 def test_programs_get_the_sites_of_an_environment_whose_hosts_have_a_size() -> None:
     assert {(one["site"], one["fits"]) for one in parsed()["sites"]} == {("rach-gia", True), ("long-xuyen", True)}
-    assert parsed("--environment", "lab")["sites"] == []
+    assert parsed()["stores"][0] == {"site": "rach-gia", "stored_tb": pytest.approx(227.2, rel=0.001)} | {
+        "left_tb": 240,
+        "fits": True,
+    }
+    lab = parsed("--environment", "lab")
+    assert (lab["sites"], lab["stores"]) == ([], [])
 
 
 def test_a_system_without_a_figure_says_so() -> None:
