@@ -128,6 +128,14 @@ def _province() -> dict[str, Any]:
             "role_stride": 16,
         },
         "clock": {"maximum_offset_ms": 100, "maximum_silence_minutes": 20, "source": "A"},
+        "monitoring": {
+            "every_s": 30,
+            "facts_s": 300,
+            "silent_s": 90,
+            "kept_days": 90,
+            "certificate_days": 7,
+            "source": "A",
+        },
         "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
         "unreachable_budget": 10,
     }

@@ -8,12 +8,12 @@ import pytest
 
 from province.fleet.assumption import Assumption
 from province.fleet.fact import Period
-from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.sizing import MixedScopesError, Quantity, pods_wanted, size
 
 from .conftest import Edit
+from .test_bad_data import problems
 
 ASSUMPTIONS = "fleet/assumptions.yml"
 QUARTER = Quantity(213_883, "documents", "former Kiên Giang", Period.QUARTER)
@@ -261,9 +261,7 @@ def test_bad_assumptions_say_where_and_how_to_mend(
     data: Path, edit: Edit, file: str, old: str, new: str, message: str
 ) -> None:
     edit(file, old, new)
-    with pytest.raises(BadData) as caught:
-        load_fleet("production", root=data)
-    assert message in str(caught.value)
+    assert message in problems(data)
 
 
 def test_a_changed_assumption_changes_all_that_follows(data: Path, edit: Edit) -> None:
@@ -276,6 +274,4 @@ def test_a_changed_assumption_changes_all_that_follows(data: Path, edit: Edit) -
 def test_documents_that_are_all_scanned_ask_for_more_storage_than_there_is(data: Path, edit: Edit) -> None:
     """At 5 MB each it is 11.6 TB a year instead of 3.5: 40.5 TB more in five years, at the recovery site once."""
     edit(ASSUMPTIONS, "    times: 1.5\n", "    times: 5\n")
-    with pytest.raises(BadData) as caught:
-        load_fleet("production", root=data)
-    assert "with one storage host lost, 154.1 TB are stored in 120 TB" in str(caught.value)
+    assert "with one storage host lost, 154.1 TB are stored in 120 TB" in problems(data)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from province.fleet.capacity import Verdict, check_capacity, offer, verdicts
-from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.requests import Ask, Pods, nodes_at, platform_pods, pods_of, together
@@ -17,6 +16,7 @@ from province.fleet.system import Component
 from province.fleet.tier import TierId
 
 from .conftest import Edit
+from .test_bad_data import problems
 
 PRIMARY, RECOVERY = "rach-gia", "long-xuyen"
 WORKERS_OF_PRIMARY = "worker:        {count: 9, size: {cores: 32, memory_gib: 128}"
@@ -127,9 +127,7 @@ def test_only_hosts_that_are_machines_of_their_own_are_asked(
     data: Path, edit: Edit, file: str, old: str, new: str, message: str
 ) -> None:
     edit(file, old, new)
-    with pytest.raises(BadData) as caught:
-        load_fleet("production", root=data)
-    assert message in str(caught.value)
+    assert message in problems(data)
     assert verdicts(load_fleet("lab", root=data)) == ()
 
 
@@ -175,6 +173,4 @@ def test_a_room_that_is_too_small_for_its_system_is_found(
     data: Path, edit: Edit, file: str, old: str, new: str, message: str
 ) -> None:
     edit(file, old, new)
-    with pytest.raises(BadData) as caught:
-        load_fleet("production", root=data)
-    assert message in str(caught.value)
+    assert message in problems(data)
