@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import Result
+from typer.testing import CliRunner
 
 from province.cli import app
 from province.errors import ExitCode, ProvinceError
