@@ -94,13 +94,10 @@ def databases(system: System, tier: Tier, site: Site) -> tuple[str, ...]:
 
 
 def _spec(system: System, name: str, fleet: Fleet, site: Site, plan: BackupPlan | None) -> dict[str, Any]:
-    component, usual = system.components[name], fleet.environment.databases
-    size = {
-        "cpu": cpu(component.cpu_millicores or usual.cpu_millicores),
-        "memory": memory(component.memory_mib or usual.memory_mib),
-    }
-    instances = component.replicas or usual.instances
-    storage = memory((component.storage_gib or usual.storage_gib) * KIBI)
+    database = fleet.environment.databases.of(system.components[name])
+    size = {"cpu": cpu(database.cpu_millicores), "memory": memory(database.memory_mib)}
+    instances = database.instances
+    storage = memory(database.storage_gib * KIBI)
     spec: dict[str, Any] = {
         "instances": instances,
         "imageName": pins.load().reference(IMAGE),

@@ -14,6 +14,7 @@ from infra.components.system_namespace import SystemNamespace
 from infra.marks import COMPONENT, marks_of
 from infra.objects import CLUSTER_WIDE, Kind, Objects
 from province.fleet.fleet import Fleet
+from province.fleet.requests import pair_at
 from province.fleet.system import System
 from province.toolchain import pins
 
@@ -60,7 +61,7 @@ class DatabaseOperator(pulumi.ComponentResource):
             wide.make(Kind.CLUSTER_ROLE_BINDING, part.id, pods.bound(part, NAME, part.id)),
             *hooks,
         ]
-        count = pods.replicas(fleet, cluster)
+        count = pair_at(fleet, cluster.site)
         if count > 1:
             budget = {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}}
             inside.make(Kind.DISRUPTION_BUDGET, NAME, budget, labels=mark)

@@ -13,6 +13,7 @@ from infra.components.system_namespace import SystemNamespace
 from infra.marks import COMPONENT, marks_of
 from infra.objects import CLUSTER_WIDE, KUBE_SYSTEM, Kind, Objects
 from province.fleet.fleet import Fleet
+from province.fleet.requests import nodes_at, pair_at
 from province.fleet.system import System
 
 NAME = "server"
@@ -40,13 +41,13 @@ class MetricsServer(pulumi.ComponentResource):
         mark = {COMPONENT: NAME}
         planes = control_planes(fleet, cluster)
         inside = Objects(part.id, marks_of(part, fleet), self)
-        called = ((planes, pods.API_SERVER_PORT), (pods.addresses(pods.nodes(fleet, cluster)), KUBELET_PORT))
+        called = ((planes, pods.API_SERVER_PORT), (pods.addresses(nodes_at(fleet, cluster.site)), KUBELET_PORT))
         first = [
             inside.make(Kind.NETWORK_POLICY, NAME, pods.door(labels, callers=planes, listens=PORT, called=called)),
             inside.make(Kind.SERVICE_ACCOUNT, NAME, {"automountServiceAccountToken": False}),
             *self._rights(part, fleet),
         ]
-        count = pods.replicas(fleet, cluster)
+        count = pair_at(fleet, cluster.site)
         if count > 1:
             budget = {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}}
             inside.make(Kind.DISRUPTION_BUDGET, NAME, budget, labels=mark)

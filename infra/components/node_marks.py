@@ -9,15 +9,12 @@ from infra.marks import marks_of_cluster
 from infra.objects import CLUSTER_WIDE, Kind, Objects
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
-from province.fleet.site import HostRole
+from province.fleet.requests import nodes_at
 
 REGION = "topology.kubernetes.io/region"
 ZONE = "topology.kubernetes.io/zone"
 HOST = "kubernetes.io/hostname"
 ROLE = "node-role.kubernetes.io/"
-
-NODE_ROLES = frozenset({HostRole.CONTROL_PLANE.value, HostRole.WORKER.value, HostRole.INGRESS.value})
-"""The hosts of a site that are nodes of its cluster."""
 
 
 class NodeMarks(pulumi.ComponentResource):
@@ -30,14 +27,9 @@ class NodeMarks(pulumi.ComponentResource):
     def __init__(self, *, fleet: Fleet, cluster: Cluster) -> None:
         super().__init__("province:cluster:NodeMarks", "nodes", None, cluster.options)
         marks = marks_of_cluster(fleet, f"sites/{cluster.site.id}")
-        for host in nodes_of(fleet, cluster):
+        for host in nodes_at(fleet, cluster.site):
             Objects(CLUSTER_WIDE, marks, self).make(Kind.NODE, host.name, {}, labels=_labels(host))
         self.register_outputs({})
-
-
-def nodes_of(fleet: Fleet, cluster: Cluster) -> list[Host]:
-    """The hosts that are nodes of a site's cluster."""
-    return [host for host in fleet.hosts_of(cluster.site.id) if host.host_class in NODE_ROLES]
 
 
 def _labels(host: Host) -> dict[str, str]:

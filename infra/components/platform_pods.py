@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from infra.cluster import Cluster
 from infra.marks import COMPONENT, PART_OF
 from infra.quantity import cpu, memory
-from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
-from province.fleet.site import HostRole
 from province.fleet.system import Component, System
 from province.toolchain import pins
 
-NODES = frozenset({HostRole.CONTROL_PLANE.value, HostRole.WORKER.value, HostRole.INGRESS.value})
 NOBODY = 65532
 API_SERVER_PORT = 6443
 CRITICAL = "system-cluster-critical"
@@ -37,16 +33,6 @@ AS_NOBODY = {
 def selector(part: System, name: str) -> dict[str, str]:
     """The labels by which the pods of one program of a part are known."""
     return {PART_OF: part.id, COMPONENT: name}
-
-
-def replicas(fleet: Fleet, cluster: Cluster) -> int:
-    """Two where there are two nodes, so that the loss of one does not take the program away for minutes."""
-    return min(2, len(nodes(fleet, cluster)))
-
-
-def nodes(fleet: Fleet, cluster: Cluster) -> list[Host]:
-    """The hosts that are nodes of a cluster."""
-    return [host for host in fleet.hosts_of(cluster.site.id) if host.host_class in NODES]
 
 
 def addresses(hosts: Sequence[Host]) -> list[str]:

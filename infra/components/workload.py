@@ -65,7 +65,7 @@ class Workload(pulumi.ComponentResource):
         behind = pulumi.ResourceOptions(depends_on=[self.pods])
         if component.listens_on:
             objects.make(Kind.SERVICE, name, _service(system, name), labels=mark, options=behind)
-        if _most(component) > 1:
+        if component.replicas_at_peak > 1:
             objects.make(Kind.DISRUPTION_BUDGET, name, _budget(system, name), labels=mark)
         if _follows_load(component, cluster):
             objects.make(Kind.AUTOSCALER, name, _autoscaler(kind, name, component), labels=mark, options=behind)
@@ -75,10 +75,6 @@ class Workload(pulumi.ComponentResource):
 def selector(system: System, name: str) -> dict[str, str]:
     """The labels by which the pods of a component are known to services, policies and budgets."""
     return {PART_OF: system.id, COMPONENT: name}
-
-
-def _most(component: Component) -> int:
-    return component.most_replicas or component.replicas or 1
 
 
 def _follows_load(component: Component, cluster: Cluster) -> bool:
@@ -116,7 +112,7 @@ def _pod(system: System, name: str, site: str) -> dict[str, Any]:
     }
     if system.components[name].storage_at:
         pod["securityContext"]["fsGroup"] = NOBODY
-    if _most(system.components[name]) > 1:
+    if system.components[name].replicas_at_peak > 1:
         pod["topologySpreadConstraints"] = [_spread(place, selector(system, name)) for place in (ZONE, HOST)]
     return pod
 
@@ -212,7 +208,7 @@ def _autoscaler(kind: Kind, name: str, component: Component) -> dict[str, Any]:
         "spec": {
             "scaleTargetRef": {"apiVersion": kind.api_version, "kind": kind.kind, "name": name},
             "minReplicas": component.replicas or 1,
-            "maxReplicas": _most(component),
+            "maxReplicas": component.replicas_at_peak,
             "metrics": [{"type": "Resource", "resource": busy}],
         }
     }

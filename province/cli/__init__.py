@@ -25,6 +25,7 @@ from province.cli import (
     node,
     render,
     show,
+    sizing,
     verify,
 )
 from province.errors import ProvinceError
@@ -55,6 +56,7 @@ app.command("show")(show.show)
 app.command("render")(render.render)
 app.command("inventory")(inventory.inventory)
 app.command("coverage")(coverage.show_coverage)
+app.command("sizing")(sizing.sizing)
 app.command("diagram")(diagram.diagram)
 app.command("cloud")(cloud.cloud)
 app.command("export")(export.export)

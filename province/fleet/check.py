@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from province.fleet.capacity import check_capacity
 from province.fleet.cluster_plan import check_clusters
 from province.fleet.commune import Commune, CommuneKind
 from province.fleet.control import check_controls
@@ -20,6 +21,7 @@ from province.fleet.references import check_references, unresolved
 from province.fleet.register import check_registers
 from province.fleet.rooms import check_rooms
 from province.fleet.site import HostRole, Site, SitePurpose
+from province.fleet.sizing import check_sizing
 from province.fleet.traffic import check_traffic
 from province.fleet.work_record import check_work_records
 
@@ -42,7 +44,7 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
         *_catalogue(fleet),
     ]
     if not findings:
-        findings += [*_addresses(fleet), *_waves(fleet)]
+        findings += [*_addresses(fleet), *_waves(fleet), *(check_sizing(fleet) or check_capacity(fleet))]
     return findings
 
 

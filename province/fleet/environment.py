@@ -13,6 +13,7 @@ from province.fleet.commune import CommuneCode
 from province.fleet.fact import DeviceName, Fact, NonBlank, Slug
 from province.fleet.province import AddressPlan, DomainName, ZoneName
 from province.fleet.site import HostRole, NetworkEngine
+from province.fleet.system import Component
 
 
 class Platform(Fact):
@@ -61,6 +62,15 @@ class DatabaseSize(Fact):
     memory_mib: PositiveInt
     storage_gib: PositiveInt
 
+    def of(self, component: Component) -> DatabaseSize:
+        """The size of one database: what it says of itself, and for the rest what is usual."""
+        return DatabaseSize(
+            instances=component.replicas or self.instances,
+            cpu_millicores=component.cpu_millicores or self.cpu_millicores,
+            memory_mib=component.memory_mib or self.memory_mib,
+            storage_gib=component.storage_gib or self.storage_gib,
+        )
+
 
 class SiteOverlay(Fact):
     """What an environment sets differently at one site."""
@@ -90,6 +100,8 @@ class Environment(Fact):
     fast_communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
     """Whose nodes watch their paths by the fast timers; the others take the calm ones."""
     sites: dict[Slug, SiteOverlay] = Field(default_factory=dict)
+    host_sizes: Literal["declared", "shared"]
+    """Whether each host has the processors and memory that its site declares, or all of them share one machine's."""
     databases: DatabaseSize
     """The size of databases of which the systems say nothing else."""
     domain: DomainName | None = None

@@ -65,15 +65,34 @@ class Location(Fact):
     island: bool = False
 
 
-class Figure(Fact):
-    """A number somebody published. Figures of different scopes are never added.
+class Period(StrEnum):
+    """In what time something was counted."""
 
-    `scope` says what was counted (for example the old province, one quarter), `date` when.
+    SECOND = "second"
+    HOUR = "busiest hour"
+    DAY = "day"
+    WORKING_DAY = "working day"
+    TWO_MONTHS = "two months"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+    @property
+    def phrase(self) -> str:
+        """How it follows a unit: `a quarter`, `in the busiest hour`."""
+        return f"in the {self.value}" if self is Period.HOUR else f"a {self.value}"
+
+
+class Figure(Fact):
+    """A number somebody published. Figures of different scopes or periods are never added.
+
+    `scope` says whose it is (for example the old province's), `per` in what time it was counted (null for what stands
+    still, such as accounts), `date` when. `province.fleet.sizing` refuses to mix them.
     """
 
     value: float
     unit: NonBlank
     scope: NonBlank
+    per: Period | None = None
     source: SourceRef
     date: dt.date | None = None
     verified: bool = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from province.fleet.assumption import Assumptions
 from province.fleet.commune import Commune
 from province.fleet.control import Control
 from province.fleet.endpoint import Endpoint
@@ -47,6 +48,7 @@ class Fleet:
     features: Mapping[int, Feature]
     controls: Mapping[int, Control]
     registers: Registers
+    assumptions: Assumptions
     origins: Mapping[str, str]
     """Where each object is declared: `collection/id` → file, relative to the inventories' folder."""
 
@@ -143,4 +145,8 @@ class Fleet:
             for collection, facts in collections.items()
             for key, fact in facts.items()
         ]
-        return (Declaration("province", self.province.id, self.origins["province"], self.province), *found)
+        alone: tuple[tuple[str, str, Fact], ...] = (
+            ("province", self.province.id, self.province),
+            ("assumptions", "assumptions", self.assumptions),
+        )
+        return (*(Declaration(name, id_, self.origins[name], fact) for name, id_, fact in alone), *found)

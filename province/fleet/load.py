@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from province.errors import ExitCode, ProvinceError
+from province.fleet.assumption import Assumptions
 from province.fleet.check import check_fleet
 from province.fleet.commune import Commune
 from province.fleet.control import Control
@@ -146,8 +147,10 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
     features = reader.listing(Feature, base / "features.yml", "features")
     controls = reader.listing(Control, base / "controls.yml", "controls")
     registers = _registers(reader, base / "registers")
-    reader.origins["province"] = reader.shown(base / "province.yml")
-    if reader.findings or province is None or overlay is None or registers is None:
+    assumptions = reader.fact(Assumptions, base / "assumptions.yml")
+    for name in ("province", "assumptions"):
+        reader.origins[name] = reader.shown(base / f"{name}.yml")
+    if reader.findings or province is None or overlay is None or registers is None or assumptions is None:
         raise BadData(reader.findings)
     fleet = Fleet(
         root=root,
@@ -164,6 +167,7 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
         features=MappingProxyType(features),
         controls=MappingProxyType(controls),
         registers=registers,
+        assumptions=assumptions,
         origins=MappingProxyType(reader.origins),
     )
     findings = [*reader.findings, *check_fleet(fleet, sites)]

@@ -94,10 +94,19 @@ class Uplink(Fact):
     verified: bool = False
 
 
+class HostSize(Fact):
+    """What one host has: cores as the scheduler counts them, memory in GiB, and TB of disk that objects may fill."""
+
+    cores: PositiveInt
+    memory_gib: PositiveInt
+    disk_tb: PositiveFloat | None = None
+
+
 class HostGroup(Fact):
-    """So many hosts of one role."""
+    """So many hosts of one role, of one size; only what is counted on for pods or objects needs the size."""
 
     count: NonNegativeInt
+    size: HostSize | None = None
     duties: tuple[Duty, ...] = ()
     source: SourceRef
 

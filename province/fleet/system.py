@@ -133,6 +133,11 @@ class Component(Fact):
         return self
 
     @property
+    def replicas_at_peak(self) -> int:
+        """How many there are at most, unless the platform has a number of its own for the kind."""
+        return self.most_replicas or self.replicas or 1
+
+    @property
     def listens_on(self) -> int | None:
         """The port that flows to this component use."""
         return self.port or WELL_KNOWN_PORTS.get(self.kind)

@@ -59,6 +59,7 @@ def _files() -> dict[str, Any]:
     files["fleet/controls.yml"] = []
     files["fleet/endpoints.yml"] = []
     files["fleet/tiers.yml"] = [_tier()]
+    files["fleet/assumptions.yml"] = _assumptions()
     files["fleet/systems/archive.yml"] = _system()
     for name in Registers.model_fields:
         files[f"fleet/registers/{name.replace('_', '-')}.yml"] = {"rows": []}
@@ -127,6 +128,14 @@ def _province() -> dict[str, Any]:
             "role_stride": 16,
         },
         "clock": {"maximum_offset_ms": 100, "maximum_silence_minutes": 20, "source": "A"},
+        "monitoring": {
+            "every_s": 30,
+            "facts_s": 300,
+            "silent_s": 90,
+            "kept_days": 90,
+            "certificate_days": 7,
+            "source": "A",
+        },
         "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
         "unreachable_budget": 10,
     }
@@ -154,6 +163,11 @@ def _tier() -> dict[str, Any]:
         },
         "source": "A",
     }
+
+
+def _assumptions() -> dict[str, Any]:
+    share = {"cpu_millicores": 100, "memory_mib": 128, "reason": "as elsewhere", "source": "A"}
+    return {"scope": "second", "nodes": {"every": share, "control_plane": share}}
 
 
 def _system() -> dict[str, Any]:
