@@ -55,12 +55,17 @@ def plan_tunnels(province: Province, nodes: Iterable[Host], hosts: Iterable[Host
     backup. The gateways of one site share the load: nodes prefer them in turn.
     """
     gateways = [host for host in hosts if host.host_class == "gateway"]
+    subnets: dict[tuple[Slug, RoutingDomain, DeviceName], Subnet] = {}
     for number, node in enumerate(nodes):
         ordered = sorted(gateways, key=lambda one: (one.site != primary, one.site, (one.index + number) % 2, one.index))
         paths = [path for path in province.edge_paths if any(path.id == one.device for one in node.interfaces)]
         ways = [(path, gateway) for path in paths for gateway in ordered]
         for preference, (path, gateway) in enumerate(ways):
-            yield _tunnel(province, node, gateway, path, preference)
+            assert node.routing_domain, node.name  # noqa: S101 - every node belongs to a body
+            end = gateway.name, node.routing_domain, path.id
+            if end not in subnets:
+                subnets[end] = gateway_subnet(province, gateway, node.routing_domain, path)
+            yield _tunnel(province, node, node.routing_domain, gateway, path, preference, subnets[end])
 
 
 def gateway_device(province: Province, domain: RoutingDomain, path: EdgePath) -> DeviceName:
@@ -89,11 +94,16 @@ def _number(province: Province, domain: RoutingDomain, path: EdgePath) -> int:
     return list(province.domains).index(domain) * len(underlays) + underlays.index(path.id)
 
 
-def _tunnel(province: Province, node: Host, gateway: Host, path: EdgePath, preference: int) -> Tunnel:
-    assert node.routing_domain, node.name  # noqa: S101 - every node belongs to a body
+def _tunnel(
+    province: Province,
+    node: Host,
+    domain: RoutingDomain,
+    gateway: Host,
+    path: EdgePath,
+    preference: int,
+    subnet: Subnet,
+) -> Tunnel:
     assert gateway.site, gateway.name  # noqa: S101 - gateways stand at sites
-    domain = node.routing_domain
-    subnet = gateway_subnet(province, gateway, domain, path)
     number = province.addressing.tunnel_reserved + node.asn - province.routing.node_asn
     short = "".join(word[0] for word in gateway.site.split("-"))
     return Tunnel(
