@@ -164,9 +164,7 @@ def address_plan(number: int) -> dict[str, Any]:
             "government": pair(0, 16, 1 << 80, 48),
             "party": pair(1 << 16, 16, 2 << 80, 48),
         },
-        "underlays": {
-            name: pair((2 << 16) + (rank << 10), 22, rank << 64, 64) for rank, name in enumerate(underlays)
-        },
+        "underlays": {name: pair((2 << 16) + (rank << 10), 22, rank << 64, 64) for rank, name in enumerate(underlays)},
         "sites": pair((2 << 16) + (1 << 14), 18, 1 << 88, 40),
         "tunnels": pair((2 << 16) + (1 << 15), 17, 3 << 80, 48),
         "tunnel_prefix": {"ipv4": 23, "ipv6": 64},
@@ -183,8 +181,7 @@ def _province(pattern: Pattern, place: Place) -> dict[str, Any]:
         "domain": f"{place.id}.example",
         "units": {str(kind): count for kind, count in place.units.items()},
         "addressing": facts["addressing"] | address_plan(place.number),
-        "routing": facts["routing"]
-        | {"core_asn": systems, "site_asn": systems + 1, "node_asn": systems + 1_000},
+        "routing": facts["routing"] | {"core_asn": systems, "site_asn": systems + 1, "node_asn": systems + 1_000},
     }
 
 
@@ -204,12 +201,13 @@ def _commune(place: Place, rank: int, kind: CommuneKind) -> tuple[str, str]:
     code = f"{place.number:02}{rank:03}"
     name = f"{kind.capitalize()} Mẫu {code}"
     island = kind is CommuneKind.SPECIAL_ZONE
+    location = f"lat: {9 + place.number % 12 + rank / 1000:.3f}, lon: {104 + rank / 100:.3f}"
     line = "{mbps: 6, carrier: null, source: A, verified: false}"
     text = f"""{HEADER}code: "{code}"
 name: {name}
 kind: {kind}
 formerly: {{province: Tỉnh Mẫu {place.number:02} (cũ), districts: [Huyện Mẫu {rank % 10}]}}
-location: {{lat: {9 + place.number % 12 + rank / 1000:.3f}, lon: {104 + rank / 100:.3f}{", island: true" if island else ""}}}
+location: {{{location}{", island: true" if island else ""}}}
 lines:
   party:  {line}
   people: {line}
