@@ -10,13 +10,14 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
-from bench.country.figures import Result, Stage
-from bench.country.plan import clashes, plan_country
+from bench.country.figures import Result, Stage, WaveSize
+from bench.country.plan import Batch, clashes, plan_country
 from bench.country.synthetic import OURS
 from province.fleet.check import check_fleet
 from province.fleet.fleet import Fleet
@@ -34,6 +35,7 @@ class Course:
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = folders
         self.fleets: dict[str, Fleet] = {}
+        self.batches: tuple[Batch, ...] = ()
         self.stages: dict[str, Stage] = {}
 
     def run(self, sample: int) -> Result:
@@ -46,7 +48,7 @@ class Course:
         self._stage("check", self._check)
         self._stage("hosts", self._hosts)
         self._stage("inventory", self._inventory)
-        batches = self._stage("plan", self._plan)
+        self._stage("plan", self._plan)
         found = self._stage("clashes", lambda: len(clashes(self.fleets.values())))
         rendered = self._stage("render", lambda: self._render(sample))
         fleets = self.fleets.values()
@@ -55,7 +57,7 @@ class Course:
             communes=sum(len(fleet.communes) for fleet in fleets),
             nodes=sum(len(fleet.nodes) for fleet in fleets),
             hosts=sum(len(fleet.hosts) for fleet in fleets),
-            batches=batches,
+            waves=tuple(_sizes(self.batches)),
             clashes=found,
             rendered=rendered,
             load_average=os.getloadavg()[0],
@@ -91,7 +93,8 @@ class Course:
 
     def _plan(self) -> int:
         first = next(iter(self.fleets.values()))
-        return len(plan_country(self.fleets, first.province.stages))
+        self.batches = plan_country(self.fleets, first.province.stages)
+        return len(self.batches)
 
     def _render(self, sample: int) -> int:
         """The manifests of nodes at equal distances, with stand-ins for keys and certificates."""
@@ -101,6 +104,12 @@ class Course:
             for node in fleet.nodes[:: max(1, len(fleet.nodes) // sample)][:sample]:
                 rendered += bool(builder.build(node).files)
         return rendered
+
+
+def _sizes(batches: Iterable[Batch]) -> Iterator[WaveSize]:
+    for (_, stage), members in groupby(batches, key=lambda one: (one.wave, one.stage)):
+        nodes = [len(one.nodes) for one in members]
+        yield WaveSize(stage=stage, nodes=sum(nodes), batches=len(nodes), largest=max(nodes))
 
 
 def main() -> None:

@@ -30,6 +30,15 @@ class Stage(Fact):
     peak_mib: float
 
 
+class WaveSize(Fact):
+    """A wave of a change over the whole course: nodes, batches (one for each province), nodes of the largest batch."""
+
+    stage: str
+    nodes: int
+    batches: int
+    largest: int
+
+
 class Result(Fact):
     """One course: what it went over, and its stages in order."""
 
@@ -37,7 +46,7 @@ class Result(Fact):
     communes: int
     nodes: int
     hosts: int
-    batches: int
+    waves: tuple[WaveSize, ...]
     clashes: int
     rendered: int
     load_average: float
@@ -96,7 +105,7 @@ def _course(course: Course, stages: Sequence[str]) -> dict[str, object]:
         "communes": first.communes,
         "nodes": first.nodes,
         "hosts": first.hosts,
-        "batches": first.batches,
+        "waves": [one.model_dump() for one in first.waves],
         "clashes": first.clashes,
         "nodes_rendered": first.rendered,
         "stages": {name: _stage(course, name) for name in stages},

@@ -180,4 +180,5 @@ def _watch(fleet: Fleet, node: str) -> WatchName:
 
 
 def _both(address: AddressPair) -> Values:
-    return {"ipv4": str(address.ipv4), "ipv6": str(address.ipv6)}
+    ipv4, ipv6 = address.texts
+    return {"ipv4": ipv4, "ipv6": ipv6}

@@ -111,7 +111,7 @@ def _course(nodes: int, cpu: float) -> Result:
         communes=nodes // 2,
         nodes=nodes,
         hosts=nodes,
-        batches=5,
+        waves=(),
         clashes=0,
         rendered=6,
         load_average=1,
