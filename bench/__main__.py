@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import evidence, model, paths, stacks
 from bench.apply import command
+from bench.country import measure as country
 from bench.pulumi import measure as pulumi
 from bench.verify import measure as verify
 from province.errors import ProvinceError
@@ -20,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
     "model": lambda _: model.measure(),
     "paths": lambda _: paths.measure(),
     "apply": command.measure,
+    "country": country.measure,
     "evidence": evidence.measure,
     "pulumi": pulumi.measure,
     "stacks": lambda _: stacks.measure(),

@@ -8,6 +8,7 @@ role. Nothing is typed twice, so nothing can overlap that the ranges do not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
 from province.fleet.province import AddressPlan, CommuneZone, NetworkPair
@@ -38,10 +39,15 @@ class AddressPair:
     ipv4: IPv4Interface
     ipv6: IPv6Interface
 
-    @property
+    @cached_property
     def plain(self) -> tuple[IPv4Address, IPv6Address]:
         """The two addresses without prefix lengths."""
         return self.ipv4.ip, self.ipv6.ip
+
+    @cached_property
+    def texts(self) -> tuple[str, str]:
+        """The two addresses with prefix lengths, as text; writing out IPv6 is dear, and one end has many tunnels."""
+        return str(self.ipv4), str(self.ipv6)
 
 
 def nth(parent: NetworkPair, number: int, ipv4_prefix: int, ipv6_prefix: int) -> Subnet:

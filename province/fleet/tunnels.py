@@ -48,6 +48,21 @@ class Tunnel:
         return self.path.mtu - WIREGUARD_BYTES
 
 
+@dataclass(frozen=True)
+class _End:
+    """A gateway's device for a domain and a path: what all tunnels that end there have in common."""
+
+    gateway: Host
+    domain: RoutingDomain
+    path: EdgePath
+    short: str
+    device: DeviceName
+    subnet: Subnet
+    address: AddressPair
+    endpoint: tuple[IPv4Address, IPv6Address]
+    port: int
+
+
 def plan_tunnels(province: Province, nodes: Iterable[Host], hosts: Iterable[Host], primary: Slug) -> Iterator[Tunnel]:
     """All tunnels between `nodes` and the gateways among `hosts`, node by node, in order of preference.
 
@@ -55,12 +70,17 @@ def plan_tunnels(province: Province, nodes: Iterable[Host], hosts: Iterable[Host
     backup. The gateways of one site share the load: nodes prefer them in turn.
     """
     gateways = [host for host in hosts if host.host_class == "gateway"]
+    ends: dict[tuple[Slug, RoutingDomain, DeviceName], _End] = {}
     for number, node in enumerate(nodes):
         ordered = sorted(gateways, key=lambda one: (one.site != primary, one.site, (one.index + number) % 2, one.index))
         paths = [path for path in province.edge_paths if any(path.id == one.device for one in node.interfaces)]
         ways = [(path, gateway) for path in paths for gateway in ordered]
         for preference, (path, gateway) in enumerate(ways):
-            yield _tunnel(province, node, gateway, path, preference)
+            assert node.routing_domain, node.name  # noqa: S101 - every node belongs to a body
+            key = gateway.name, node.routing_domain, path.id
+            if key not in ends:
+                ends[key] = _end(province, gateway, node.routing_domain, path)
+            yield _tunnel(province, node, ends[key], preference)
 
 
 def gateway_device(province: Province, domain: RoutingDomain, path: EdgePath) -> DeviceName:
@@ -89,24 +109,35 @@ def _number(province: Province, domain: RoutingDomain, path: EdgePath) -> int:
     return list(province.domains).index(domain) * len(underlays) + underlays.index(path.id)
 
 
-def _tunnel(province: Province, node: Host, gateway: Host, path: EdgePath, preference: int) -> Tunnel:
-    assert node.routing_domain, node.name  # noqa: S101 - every node belongs to a body
+def _end(province: Province, gateway: Host, domain: RoutingDomain, path: EdgePath) -> _End:
     assert gateway.site, gateway.name  # noqa: S101 - gateways stand at sites
-    domain = node.routing_domain
     subnet = gateway_subnet(province, gateway, domain, path)
-    number = province.addressing.tunnel_reserved + node.asn - province.routing.node_asn
-    short = "".join(word[0] for word in gateway.site.split("-"))
-    return Tunnel(
-        node=node.name,
-        gateway=gateway.name,
+    return _End(
+        gateway=gateway,
         domain=domain,
         path=path,
-        node_device=f"{short}{gateway.index}-{path.id}",
-        gateway_device=gateway_device(province, domain, path),
-        node_address=subnet.host(number),
-        gateway_address=subnet.host(1),
+        short="".join(word[0] for word in gateway.site.split("-")),
+        device=gateway_device(province, domain, path),
+        subnet=subnet,
+        address=subnet.host(1),
         endpoint=gateway.interface(path.arrives).address.plain,
         port=gateway_port(province, domain, path),
+    )
+
+
+def _tunnel(province: Province, node: Host, end: _End, preference: int) -> Tunnel:
+    number = province.addressing.tunnel_reserved + node.asn - province.routing.node_asn
+    return Tunnel(
+        node=node.name,
+        gateway=end.gateway.name,
+        domain=end.domain,
+        path=end.path,
+        node_device=f"{end.short}{end.gateway.index}-{end.path.id}",
+        gateway_device=end.device,
+        node_address=end.subnet.host(number),
+        gateway_address=end.address,
+        endpoint=end.endpoint,
+        port=end.port,
         preference=preference,
-        mbps=node.interface(path.id).mbps,
+        mbps=node.interface(end.path.id).mbps,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypedDict
 
@@ -40,7 +41,7 @@ def names_view(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     """The host's part in resolving names; the same keys, empty, for hosts that only ask."""
     domain = {"dns_domain": fleet.province.domain}
     blocked = [{"name": row.id, "reason": row.reason} for row in fleet.registers.blocked_names.rows]
-    shared = {**domain, "dns_blocked": blocked, "dns_reverse_zones": reverse_zones(fleet)}
+    shared = {**domain, "dns_blocked": blocked, "dns_reverse_zones": list(reverse_zones(fleet))}
     if host.host_class == "edge":
         return {**NOTHING, **shared, **_for_a_commune(fleet, host)}
     if Duty.DNS in host.duties:
@@ -48,11 +49,12 @@ def names_view(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     return {**NOTHING, **domain}
 
 
-def reverse_zones(fleet: Fleet) -> list[str]:
+@cache
+def reverse_zones(fleet: Fleet) -> tuple[str, ...]:
     """The zones of addresses back to names for the whole address plan, each enclosing range once."""
     plan = fleet.province.addressing
     pairs = [*plan.bodies.values(), *plan.underlays.values(), plan.sites]
-    return sorted({reverse_zone(network) for pair in pairs for network in (pair.ipv4, pair.ipv6)})
+    return tuple(sorted({reverse_zone(network) for pair in pairs for network in (pair.ipv4, pair.ipv6)}))
 
 
 def reverse_zone(network: IPv4Network | IPv6Network) -> str:

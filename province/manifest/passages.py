@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 from province.fleet.addressing import AddressPair
 from province.fleet.exposed import entrance_class
@@ -30,6 +31,20 @@ class Passage:
     port: int
     systems: tuple[str, ...]
     traffic: TrafficClass
+
+    @cached_property
+    def values(self) -> Values:
+        """The passage as templates see it; every node has the same, so nobody may change it."""
+        ipv4, ipv6 = self.entrance.plain
+        return {
+            "zone": self.zone,
+            "ipv4": str(ipv4),
+            "ipv6": str(ipv6),
+            "protocol": self.protocol,
+            "port": self.port,
+            "systems": list(self.systems),
+            "traffic": self.traffic.id,
+        }
 
 
 @dataclass(frozen=True)
@@ -106,11 +121,19 @@ def passage_view(fleet: Fleet, host: Host, known: tuple[Passage, ...]) -> Values
 
     `known` are the passages of the fleet, worked out once for all hosts.
     """
-    plan = fleet.province.addressing
-    ranges = [*plan.bodies.values(), *plan.underlays.values(), plan.sites, plan.tunnels]
     return {
         **(_at_gateway(fleet, host, known) if host.host_class == "gateway" else _at_node(fleet, host, known)),
         "management_zone": fleet.province.management_zone,
+        **_ranges(fleet),
+    }
+
+
+@cache
+def _ranges(fleet: Fleet) -> Values:
+    """The same for all hosts, and nobody changes it."""
+    plan = fleet.province.addressing
+    ranges = [*plan.bodies.values(), *plan.underlays.values(), plan.sites, plan.tunnels]
+    return {
         "province_ipv4": [str(pair.ipv4) for pair in ranges],
         "province_ipv6": [str(pair.ipv6) for pair in ranges],
     }
@@ -128,7 +151,7 @@ def _at_node(fleet: Fleet, host: Host, known: tuple[Passage, ...]) -> Values:
         "zone_ports": _ports(fleet, zones),
         "internet_zones": internet,
         "ways": _both_ways([*pairs, *((one["zone"], one["device"]) for one in internet)]),
-        "passages": [_passage(one) for one in known if one.zone in there],
+        "passages": [one.values for one in known if one.zone in there],
         "domain_prefixes": [],
         "node_management": [],
     }
@@ -161,7 +184,7 @@ def _doors_of_systems(known: tuple[Passage, ...]) -> Iterator[Values]:
         key = (one.entrance, one.protocol, one.port)
         earlier = merged.setdefault(key, one)
         merged[key] = replace(one, systems=tuple(sorted({*earlier.systems, *one.systems})))
-    return (_passage(one) for one in merged.values())
+    return (one.values for one in merged.values())
 
 
 def _vlans(fleet: Fleet, zones: list[tuple[str, str, str]]) -> list[Values]:
@@ -184,19 +207,6 @@ def _internet_zones(fleet: Fleet, node: Host) -> list[dict[str, str]]:
     return [{"zone": zone, "device": backup} for zone in zones] if backup else []
 
 
-def _passage(one: Passage) -> Values:
-    ipv4, ipv6 = one.entrance.plain
-    return {
-        "zone": one.zone,
-        "ipv4": str(ipv4),
-        "ipv6": str(ipv6),
-        "protocol": one.protocol,
-        "port": one.port,
-        "systems": list(one.systems),
-        "traffic": one.traffic.id,
-    }
-
-
 def _domain_prefixes(fleet: Fleet, gateway: Host) -> list[Values]:
     """For each tunnel device of a gateway, the addresses of its domain: the nodes' networks and the tunnels' own.
 
@@ -204,10 +214,11 @@ def _domain_prefixes(fleet: Fleet, gateway: Host) -> list[Values]:
     """
     ipv4: dict[str, list[str]] = {}
     ipv6: dict[str, list[str]] = {}
-    for tunnel in fleet.tunnels_of(gateway.name):
-        tag = fleet.province.domains[tunnel.domain].tag
-        whole, inner = fleet.province.addressing.bodies[tunnel.domain], tunnel.gateway_address
-        for device in (tunnel.gateway_device, *([tag] if fleet.environment.platform.routing_domains == "vrf" else [])):
+    ends = [(one.domain, one.gateway_device, one.gateway_address) for one in fleet.tunnels_of(gateway.name)]
+    for domain, name, inner in dict.fromkeys(ends):
+        tag = fleet.province.domains[domain].tag
+        whole = fleet.province.addressing.bodies[domain]
+        for device in (name, *([tag] if fleet.environment.platform.routing_domains == "vrf" else [])):
             ipv4.setdefault(device, [str(whole.ipv4)]).append(str(inner.ipv4.network))
             ipv6.setdefault(device, [str(whole.ipv6)]).append(str(inner.ipv6.network))
     return [

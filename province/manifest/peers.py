@@ -19,6 +19,7 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet import addressing
 from province.fleet.addressing import AddressPair
 from province.fleet.environment import ForwardZone
+from province.fleet.fact import Slug
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
@@ -72,6 +73,8 @@ class Peers:
         """What the model says of hosts, as far as somebody has asked (`view.host_facts`)."""
         self._resolved: dict[tuple[tuple[str, ...], str], Prefixes] = {}
         """What was resolved already: most names mean the same to all nodes."""
+        self._doing: dict[tuple[Duty, Slug | None], tuple[Host, ...]] = {}
+        self._named: dict[tuple[str, str], dict[str, str]] = {}
 
     @cached_property
     def site_hosts(self) -> tuple[Host, ...]:
@@ -102,9 +105,24 @@ class Peers:
 
     def with_duty(self, duty: Duty, host: Host) -> tuple[Host, ...]:
         """The hosts that do a duty for a host: those of its own site first, then the primary one's, then the rest."""
-        doing = [one for one in self.site_hosts if duty in one.duties]
-        primary = self.fleet.primary_site.id
-        return tuple(sorted(doing, key=lambda one: (one.site != host.site, one.site != primary, one.name)))
+        key = duty, host.site
+        if key not in self._doing:
+            doing = [one for one in self.site_hosts if duty in one.duties]
+            primary = self.fleet.primary_site.id
+            ordered = sorted(doing, key=lambda one: (one.site != host.site, one.site != primary, one.name))
+            self._doing[key] = tuple(ordered)
+        return self._doing[key]
+
+    def named(self, other: Host, host: Host) -> dict[str, str]:
+        """Names and addresses under which a host reaches another one.
+
+        All hosts of one network are given the same value, so nobody may change it.
+        """
+        key = other.name, host.interfaces[0].network
+        if key not in self._named:
+            ipv4, ipv6 = self.address(other, host).plain
+            self._named[key] = {"name": other.name, "fqdn": other.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
+        return self._named[key]
 
     @staticmethod
     def address(other: Host, host: Host) -> AddressPair:
@@ -114,6 +132,11 @@ class Peers:
         """
         near = [one.address for one in other.interfaces if one.network == host.interfaces[0].network]
         return (near or [other.interfaces[0].address])[0]
+
+    @cached_property
+    def management_prefixes(self) -> Prefixes:
+        """The management zones of all sites."""
+        return prefixes(self.management.values())
 
     @cached_property
     def station(self) -> tuple[IPv4Address, IPv6Address]:
@@ -133,16 +156,22 @@ class Peers:
         """The management addresses of the bastions of all sites."""
         return tuple(single(one.management) for one in self.site_hosts if one.host_class == "bastion")
 
+    @cached_property
+    def bastion_prefixes(self) -> Prefixes:
+        """The same as prefixes."""
+        return prefixes(self.bastions)
+
+    @cached_property
     def automation(self) -> Prefixes:
         """Where the automation account comes from, by the environment's choice."""
         if self.fleet.environment.automation_from == "bastion":
-            return prefixes(self.bastions)
+            return self.bastion_prefixes
         ipv4, ipv6 = self.station
         return prefixes([NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))])
 
     def administrators(self, host: Host) -> Prefixes:
         """Where people come from: a bastion is entered from the management zones, every other host from a bastion."""
-        return prefixes(self.management.values() if host.host_class == "bastion" else self.bastions)
+        return self.management_prefixes if host.host_class == "bastion" else self.bastion_prefixes
 
     def resolvers_outside(self, forward: ForwardZone) -> tuple[IPv4Address | IPv6Address, ...]:
         """Who is asked for the names of a zone that is not the province's; nobody as long as no address is known."""

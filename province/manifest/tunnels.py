@@ -44,13 +44,13 @@ def tunnel_devices(fleet: Fleet, host: Host) -> list[Values]:
     return _at_node(fleet, tunnels) if host.host_class == "edge" else _at_gateway(fleet, tunnels)
 
 
-def with_keys(fleet: Fleet, host: Host, keys: PublicKeys) -> list[Values]:
-    """The same with the public key of every peer, empty for one that is not enrolled yet."""
-    devices = tunnel_devices(fleet, host)
-    for device in devices:
-        for peer in device["peers"]:
-            peer["public_key"] = keys.get(peer["name"], {}).get(peer["device"], "")
-    return devices
+def with_keys(devices: Iterable[Values], keys: PublicKeys) -> list[Values]:
+    """The same devices with the public key of every peer, empty for one that is not enrolled yet."""
+    return [{**device, "peers": [_with_key(peer, keys) for peer in device["peers"]]} for device in devices]
+
+
+def _with_key(peer: Values, keys: PublicKeys) -> Values:
+    return {**peer, "public_key": keys.get(peer["name"], {}).get(peer["device"], "")}
 
 
 def _core(fleet: Fleet, host: Host) -> Values:
@@ -180,4 +180,5 @@ def _watch(fleet: Fleet, node: str) -> WatchName:
 
 
 def _both(address: AddressPair) -> Values:
-    return {"ipv4": str(address.ipv4), "ipv6": str(address.ipv6)}
+    ipv4, ipv6 = address.texts
+    return {"ipv4": ipv4, "ipv6": ipv6}

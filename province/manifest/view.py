@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 
 from province.fleet.fleet import Fleet
@@ -11,7 +12,7 @@ from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view, pod_routes
 from province.manifest.names import names_view
 from province.manifest.passages import passage_view
-from province.manifest.peers import EVERYBODY, Peers, peers_of, prefixes
+from province.manifest.peers import EVERYBODY, Peers, peers_of
 from province.manifest.quality import quality_view
 from province.manifest.routes import path_view
 from province.manifest.trust import Trust
@@ -35,7 +36,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **_identity(fleet, host),
         **_network(fleet, host, known),
         **_services(fleet, host, known),
-        **{f"platform_{key}": value for key, value in _platform(fleet).items()},
+        **_platform(fleet),
         **names_view(fleet, host, known),
         **cluster_view(fleet, host, known),
         **tunnel_view(fleet, host),
@@ -49,10 +50,12 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
 def host_view(fleet: Fleet, host: Host, trust: Trust) -> dict[str, object]:
     """What templates see: the model's facts and the environment's trust anchors."""
     facts = host_facts(fleet, host)
+    devices = facts["tunnel_devices"]
+    assert isinstance(devices, list), host.name  # noqa: S101 - the view's own type
     return {
         **facts,
         **image_view(trust.images, f"{facts['mirror_base']}/images"),
-        "tunnel_devices": with_keys(fleet, host, trust.enrolled.keys),
+        "tunnel_devices": with_keys(devices, trust.enrolled.keys),
         "ssh_user_ca": trust.ssh_user_ca,
         "mirror_key": trust.mirror_key,
         "dns_anchors": list(trust.dns_anchors),
@@ -93,7 +96,7 @@ def _identity(fleet: Fleet, host: Host) -> dict[str, object]:
 
 
 def _network(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
-    management = prefixes(peers.management.values())
+    management = peers.management_prefixes
     ipv4, ipv6 = host.management.plain
     return {
         "management_ipv4": str(ipv4),
@@ -101,7 +104,8 @@ def _network(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "management_prefixes_ipv4": list(management.ipv4),
         "management_prefixes_ipv6": list(management.ipv6),
         "interfaces": [_interface(fleet, host, one, peers) for one in host.interfaces],
-        "named_hosts": [_named(one, host) for one in peers.site_hosts if one.name != host.name] + [_named(host, host)],
+        "named_hosts": [peers.named(one, host) for one in peers.site_hosts if one.name != host.name]
+        + [peers.named(host, host)],
     }
 
 
@@ -148,19 +152,22 @@ def _default(router: Router) -> list[Route]:
     return _via([EVERYBODY], router)
 
 
-def _named(other: Host, host: Host) -> dict[str, str]:
-    ipv4, ipv6 = Peers.address(other, host).plain
-    return {"name": other.name, "fqdn": other.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
-
-
 def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
+    automation, people = peers.automation, peers.administrators(host)
+    return {
+        **_accounts(fleet),
+        "automation_prefixes": [*automation.ipv4, *automation.ipv6],
+        "administrator_prefixes": [*people.ipv4, *people.ipv6],
+    }
+
+
+@cache
+def _accounts(fleet: Fleet) -> dict[str, object]:
+    """The same for all hosts, and nobody changes it."""
     environment = fleet.environment
-    automation, people = peers.automation(), peers.administrators(host)
     return {
         "automation": environment.automation.model_dump(),
-        "automation_prefixes": [*automation.ipv4, *automation.ipv6],
         "administrators": [one.model_dump() for one in environment.administrators],
-        "administrator_prefixes": [*people.ipv4, *people.ipv6],
         "break_glass": environment.break_glass.model_dump(),
         "certified_accounts": [one.model_dump() for one in (environment.automation, *environment.administrators)],
     }
@@ -168,7 +175,7 @@ def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
 
 def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     def offered(duty: Duty) -> list[dict[str, str]]:
-        return [_named(one, host) for one in peers.with_duty(duty, host) if one.name != host.name]
+        return [peers.named(one, host) for one in peers.with_duty(duty, host) if one.name != host.name]
 
     collectors = peers.with_duty(Duty.LOGS, host)
     clients = peers.resolve(("sites", "nodes"), host)
@@ -177,7 +184,7 @@ def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "clock_maximum_silence_s": fleet.province.clock.maximum_silence_minutes * 60,
         "time_servers": offered(Duty.TIME),
         "client_prefixes": [*clients.ipv4, *clients.ipv6],
-        "log_server": _named(collectors[0], host) if collectors else {},
+        "log_server": peers.named(collectors[0], host) if collectors else {},
         "name_servers": offered(Duty.DNS),
         "mirror_base": _mirror_base(peers, host),
         "registries": offered(Duty.REGISTRY),
@@ -188,6 +195,8 @@ def _mirror_base(peers: Peers, host: Host) -> str:
     return f"http://{peers.mirror(host).ipv4[0]}"
 
 
+@cache
 def _platform(fleet: Fleet) -> dict[str, object]:
+    """The same for all hosts, and nobody changes it."""
     platform = fleet.environment.platform.model_dump()
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in platform.items()}
+    return {f"platform_{name}": list(value) if isinstance(value, tuple) else value for name, value in platform.items()}

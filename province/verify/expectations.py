@@ -15,7 +15,7 @@ from province.manifest.build import build
 from province.manifest.cluster import VRRP_GROUP
 from province.manifest.manifest import Listen, Manifest, Send
 from province.manifest.trust import Trust, load_trust
-from province.manifest.tunnels import with_keys
+from province.manifest.tunnels import tunnel_devices, with_keys
 from province.manifest.view import host_facts
 from province.verify.facts import File, Route
 from province.verify.ruleset import covering
@@ -47,7 +47,7 @@ class Expected:
     @property
     def tunnels(self) -> list[dict[str, Any]]:
         """The host's tunnel devices, with the public keys of those peers that are enrolled."""
-        return with_keys(self.fleet, self.host, self.trust.enrolled.keys)
+        return with_keys(tunnel_devices(self.fleet, self.host), self.trust.enrolled.keys)
 
     @property
     def peers(self) -> dict[str, dict[str, frozenset[str]]]:
