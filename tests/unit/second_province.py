@@ -127,8 +127,13 @@ def _province() -> dict[str, Any]:
             "role_stride": 16,
         },
         "clock": {"maximum_offset_ms": 100, "maximum_silence_minutes": 20, "source": "A"},
-        "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
-        "unreachable_budget": 10,
+        "rollout": {
+            "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
+            "soak_seconds": 0,
+            "failed_budget": 0,
+            "unreachable_budget": 10,
+            "source": "A",
+        },
     }
 
 
