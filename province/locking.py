@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,24 +56,33 @@ class Lock:
 
 
 @contextmanager
-def hold(path: Path, holder: Holder) -> Iterator[Lock]:
+def hold(path: Path, holder: Holder, waits: Callable[[str], None] | None = None) -> Iterator[Lock]:
     """Hold the lock that a file stands for.
 
-    Raises Locked, naming who holds it and since when.
+    Raises Locked, naming who holds it and since when. With `waits`, which hears why, programs that a dead controller
+    left behind are waited for.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _refusal(path, read_holder(path)) from None
+        _take(descriptor, path, waits)
         left_over = read_holder(path)
         _write(descriptor, holder.model_dump_json())
         yield Lock(descriptor, left_over)
         _write(descriptor, "")
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, waits: Callable[[str], None] | None) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = read_holder(path)
+        if waits is None or holder is None or runs_here(holder):
+            raise _refusal(path, holder) from None
+        waits(f"{holder.who}'s controller is gone, what it started is still at work; waiting for its end")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def read_holder(path: Path) -> Holder | None:

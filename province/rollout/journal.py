@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
-
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -121,7 +120,7 @@ def read_run(folder: Path) -> Run:
 
 def _read(path: Path) -> tuple[list[AnyEntry], int]:
     """The lines of a journal, and how many bytes of it are whole lines."""
-    *whole, torn = path.read_bytes().split(b"\n")
+    *whole, _torn = path.read_bytes().split(b"\n")
     entries = list(_parsed(path, whole))
     try:
         fold(entries)
