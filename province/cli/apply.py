@@ -42,9 +42,7 @@ def apply(
     yes_hosts: Annotated[int | None, typer.Option(help="The number of hosts that shall change, for scripts.")] = None,
     waiting: Annotated[bool, typer.Option("--pending", help="Only hosts that earlier runs could not reach.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was paused or killed.")] = False,
-    soak: Annotated[
-        int | None, typer.Option(min=0, help="Seconds that each batch is watched, not the model's.")
-    ] = None,
+    soak: Annotated[int | None, typer.Option(min=0, help="Seconds that a batch is watched, not the model's.")] = None,
     as_json: Json = False,
 ) -> None:
     """Bring hosts to their declared state: canaries, data centres, shares of the nodes, the rest, islands last.
@@ -66,9 +64,14 @@ def apply(
             with controller.alone("resume", patient=True) as lock:
                 run = controller.resume(lock, Builder(fleet, load_trust(fleet)))
         else:
-            run = _begin(
-                controller, words, Intent(reason, ticket, _names(only), soak), waiting, yes_hosts, diff, as_json
-            )
+            intent = Intent(reason, ticket, _names(only), soak)
+            with controller.alone(reason) as lock:
+                controller.refuse_unfinished()
+                plan = _planned(fleet, _chosen(fleet, work, words, waiting=waiting), only)
+                if not as_json:
+                    typer.echo("\n".join(described(plan, whole=diff)))
+                _confirm(len(plan.differing), yes_hosts)
+                run = controller.begin(plan, intent, lock)
     leave(run, as_json=as_json)
 
 
@@ -83,30 +86,10 @@ def leave(run: Run, *, as_json: bool) -> None:
         raise typer.Exit(int(code))
 
 
-def _begin(
-    controller: Controller,
-    words: list[str] | None,
-    intent: Intent,
-    waiting: bool,
-    yes_hosts: int | None,
-    diff: bool,
-    as_json: bool,
-) -> Run:
-    """Plan, ask, and do it; nobody else may plan meanwhile."""
-    with controller.alone(intent.reason) as lock:
-        controller.refuse_unfinished()
-        hosts = _chosen(controller.fleet, controller.work, words, waiting=waiting)
-        plan = _planned(controller.fleet, hosts, ",".join(intent.only))
-        if not as_json:
-            for line in described(plan, whole=diff):
-                typer.echo(line)
-        if plan.differing:
-            _confirm(len(plan.differing), yes_hosts)
-        return controller.begin(plan, intent, lock)
-
-
 def _confirm(count: int, yes_hosts: int | None) -> None:
-    """See that the operator knows how many hosts will change; ProvinceError otherwise."""
+    """See that the operator knows how many hosts will change, if any; ProvinceError otherwise."""
+    if not count:
+        return
     if yes_hosts is None:
         if not sys.stdin.isatty():
             raise ProvinceError(
@@ -119,10 +102,8 @@ def _confirm(count: int, yes_hosts: int | None) -> None:
         )
         yes_hosts = int(typed) if typed.strip().isdigit() else None
     if yes_hosts != count:
-        raise ProvinceError(
-            f"{count} hosts would change, not {'that' if yes_hosts is None else yes_hosts}; nothing was changed",
-            exit_code=ExitCode.USAGE,
-        )
+        said = "what was typed" if yes_hosts is None else yes_hosts
+        raise ProvinceError(f"{count} hosts would change, not {said}; nothing was changed", exit_code=ExitCode.USAGE)
 
 
 def _planned(fleet: Fleet, hosts: tuple[Host, ...], only: str) -> Plan:

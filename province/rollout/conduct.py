@@ -54,7 +54,7 @@ class Hands(Protocol):
         """What somebody wants of the run since it was last asked for, and who."""
         ...
 
-    def apply(self, batch: int, hosts: Sequence[str], told: Told) -> None:
+    def apply(self, batch: int, hosts: Sequence[str], told: Told, /) -> None:
         """Bring hosts to their declared state; each of them is told of once, as soon as it is known."""
         ...
 
@@ -62,7 +62,7 @@ class Hands(Protocol):
         """Wait; False when somebody wanted something of the run before the time was over."""
         ...
 
-    def verify(self, batch: int, hosts: Sequence[str]) -> dict[str, Seen]:
+    def verify(self, batch: int, hosts: Sequence[str], /) -> dict[str, Seen]:
         """What verification says of each host."""
         ...
 
