@@ -92,6 +92,7 @@ class RealHands:
         told_of.take()
         if not told_of.left:
             return
+        told_of.mend()
         log = self.folder / f"batch-{batch}.log"
         code = self._play(self._words(batch, told_of), log, told_of)
         if told_of.left:
@@ -197,13 +198,19 @@ class Outcomes:
                 self.told(one["host"], Result(one["result"]), one["said"])
                 self.left.remove(one["host"])
 
+    def mend(self) -> None:
+        """End a line that was cut off when a playbook was killed, so that the next one begins its own."""
+        if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("\n")
+
     def _lines(self) -> Iterator[dict[str, str]]:
         if self.path.exists():
             *whole, _torn = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
             for line in whole:
                 try:
                     yield json.loads(line)
-                except ValueError:  # a line that was cut off when a playbook was killed, and the next one behind it
+                except ValueError:  # it was cut off; its host has its turn again
                     continue
 
 

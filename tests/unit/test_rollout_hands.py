@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+import sys
 from datetime import UTC, datetime
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from province.errors import ProvinceError
+from province.errors import ExitCode, ProvinceError
 from province.fleet.load import load_fleet
 from province.manifest.capability import CHECKOUT
 from province.ops.workplace import Workplace
@@ -22,6 +24,7 @@ from province.rollout.real_hands import RealHands, mark, mark_of_return, nothing
 from province.rollout.requests import Request
 from province.verify.evidence import Record
 from province.verify.outcome import Outcome
+from province.verify.run import VerifyResult
 
 from .rollout_world import begun
 
@@ -56,6 +59,7 @@ sys.exit(2 if silent else 0)
 
 def test_the_callback_writes_each_host_once(tmp_path: Path) -> None:
     """A real play: one host changes, one is as it was, one fails, one is away."""
+    (tmp_path / "ansible.cfg").touch()
     (tmp_path / "play.yml").write_text(PLAY, encoding="utf-8")
     away = "away ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=9"
     (tmp_path / "hosts").write_text(
@@ -64,14 +68,14 @@ def test_the_callback_writes_each_host_once(tmp_path: Path) -> None:
     )
     environment = {
         **os.environ,
-        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
         "ANSIBLE_CALLBACK_PLUGINS": str(CHECKOUT / "ansible" / "plugins" / "callback"),
         "ANSIBLE_CALLBACKS_ENABLED": real_hands.CALLBACK,
         "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",
         real_hands.OUTCOMES: str(tmp_path / "outcomes"),
     }
     done = subprocess.run(
-        ["ansible-playbook", "-i", tmp_path / "hosts", tmp_path / "play.yml"],
+        [Path(sys.executable).parent / "ansible-playbook", "-i", tmp_path / "hosts", tmp_path / "play.yml"],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     told = [json.loads(line) for line in (tmp_path / "outcomes").read_text(encoding="utf-8").splitlines()]
@@ -81,11 +85,38 @@ def test_the_callback_writes_each_host_once(tmp_path: Path) -> None:
     assert next(one["said"] for one in told if one["host"] == "bad") == "it broke"
 
 
+def heard_of(action: str, host: str, **result: Any) -> Any:
+    """A result as Ansible hands it to a callback."""
+    return SimpleNamespace(
+        task=SimpleNamespace(action=action), host=SimpleNamespace(get_name=lambda: host), result=result
+    )
+
+
+def test_hosts_that_a_survey_found_as_declared_and_transactions_are_told_of_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(real_hands.OUTCOMES, str(tmp_path / "outcomes"))
+    spec = spec_from_file_location("outcomes", CHECKOUT / "ansible/plugins/callback/province_outcomes.py")
+    assert spec
+    assert spec.loader
+    spec.loader.exec_module(module := module_from_spec(spec))
+    callback = module.CallbackModule()
+    callback.v2_runner_on_ok(heard_of("province_survey", "a", held=["a", "b"]))
+    callback.v2_runner_on_ok(heard_of("province_node", "c", changes=["change /etc/a", "restart x"]))
+    callback.v2_runner_on_ok(heard_of("province_node", "d", changes=[]))
+    callback.v2_runner_on_failed(heard_of("province_node", "e", msg="sshd -t refuses it"))
+    callback.v2_runner_on_failed(heard_of("province_survey", "f", msg="no host was touched"))
+    callback.v2_runner_on_ok(heard_of("province_node", "c", changes=[]))
+    told = [json.loads(line) for line in (tmp_path / "outcomes").read_text(encoding="utf-8").splitlines()]
+    assert [tuple(one.values()) for one in told] == [
+        ("a", "ok", ""), ("b", "ok", ""), ("c", "changed", "change /etc/a; restart x"), ("d", "ok", ""),
+        ("e", "failed", "sshd -t refuses it"),
+    ]  # fmt: skip
+
+
 @pytest.fixture
 def hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RealHands:
     """Hands whose `ansible-playbook` tells of every host that it is given."""
-    import sys  # noqa: PLC0415
-
     program = tmp_path / "bin" / "ansible-playbook"
     program.parent.mkdir()
     program.write_text(PLAYBOOK.format(python=sys.executable), encoding="utf-8")
@@ -117,7 +148,7 @@ def test_the_playbook_is_limited_to_the_batch_and_told_why(hands: RealHands) -> 
 def test_what_a_playbook_told_that_outlived_its_controller_counts(hands: RealHands) -> None:
     line = json.dumps({"host": "a", "result": "changed", "said": ""})
     (hands.folder / "batch-1.outcomes.jsonl").write_text(f'{line}\n{{"host": "b", "res', encoding="utf-8")
-    assert heard(hands) == [("a", Result.CHANGED, "")] + [("b", Result.CHANGED, "change /etc/a")]
+    assert heard(hands) == [("a", Result.CHANGED, ""), ("b", Result.CHANGED, "change /etc/a")]
     assert (hands.folder / "batch-1.hosts").read_text() == "b\n"
     assert heard(hands, ("a",)) == [("a", Result.CHANGED, "")]
     assert len(words(hands)) == 1, "nobody was left to be asked for"
@@ -236,11 +267,7 @@ def test_only_what_is_proven_is_ok() -> None:
 def test_verification_that_broke_is_an_error_and_no_verdict_on_hosts(
     hands: RealHands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from province.errors import ExitCode  # noqa: PLC0415
-    from province.verify.run import VerifyResult  # noqa: PLC0415
-
-    broken: Callable[..., VerifyResult] = lambda *_, **__: VerifyResult({}, (), None, ExitCode.USAGE)  # noqa: E731
-    monkeypatch.setattr(real_hands, "verify", broken)
+    monkeypatch.setattr(real_hands, "verify", lambda *_, **__: VerifyResult({}, (), None, ExitCode.USAGE))
     with pytest.raises(ProvinceError, match="said nothing of a b"):
         hands.verify(1, ("a", "b"))
 

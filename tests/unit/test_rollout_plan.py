@@ -91,7 +91,7 @@ def builder(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Builder:
         def __init__(self) -> None:
             self.fleet = load_fleet("lab")
 
-        def build(self, host: Any, only: Any = ()) -> Manifest:
+        def build(self, host: Any, **_: Any) -> Manifest:
             return Manifest(host.name)
 
     monkeypatch.setattr(planning, "rehearse", lambda *_: [])
