@@ -71,7 +71,7 @@ def test_the_callback_writes_each_host_once(tmp_path: Path) -> None:
         "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
         "ANSIBLE_CALLBACK_PLUGINS": str(CHECKOUT / "ansible" / "plugins" / "callback"),
         "ANSIBLE_CALLBACKS_ENABLED": real_hands.CALLBACK,
-        "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         real_hands.OUTCOMES: str(tmp_path / "outcomes"),
     }
     done = subprocess.run(

@@ -111,7 +111,7 @@ def test_a_host_that_the_plan_lost_is_never_green() -> None:
 def test_one_line_for_each_batch_with_the_names_that_are_running() -> None:
     journal = Lines([begun(("a", "b"), tuple("cdefghij"))])
     world = World()
-    journal.dies_after = 8  # the second batch has begun
+    journal.dies_after = 9  # the second batch has begun
     with pytest.raises(Killed):
         conduct(journal, world)
     first, second = lines(journal.run, world.now())
