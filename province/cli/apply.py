@@ -70,7 +70,7 @@ def apply(
                 plan = _planned(fleet, _chosen(fleet, work, words, waiting=waiting), only)
                 if not as_json:
                     typer.echo("\n".join(described(plan, whole=diff)))
-                _confirm(len(plan.differing), yes_hosts)
+                confirm(len(plan.differing), yes_hosts)
                 run = controller.begin(plan, intent, lock)
     leave(run, as_json=as_json)
 
@@ -86,7 +86,7 @@ def leave(run: Run, *, as_json: bool) -> None:
         raise typer.Exit(int(code))
 
 
-def _confirm(count: int, yes_hosts: int | None) -> None:
+def confirm(count: int, yes_hosts: int | None) -> None:
     """See that the operator knows how many hosts will change, if any; ProvinceError otherwise."""
     if not count:
         return

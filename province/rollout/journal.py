@@ -78,8 +78,8 @@ def new_run() -> str:
 
 
 def folder_of(runs: Path, begun: Begun) -> Path:
-    """The folder of a run: sorts by time, in UTC."""
-    return runs / f"{begun.time:%Y%m%dT%H%M%SZ}-{begun.run}"
+    """The folder of a run: sorts by time, in UTC, to the microsecond."""
+    return runs / f"{begun.time:%Y%m%dT%H%M%S.%fZ}-{begun.run}"
 
 
 def folders(runs: Path) -> list[Path]:

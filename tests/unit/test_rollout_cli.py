@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,24 +96,22 @@ def test_nothing_is_touched_until_the_number_of_hosts_is_said(desk: Desk) -> Non
     assert all_runs(desk.runs) == []
 
 
-@pytest.mark.parametrize(("typed", "code"), [("2\n", ExitCode.OK), ("yes\n", ExitCode.USAGE), ("\n", ExitCode.USAGE)])
-def test_on_a_terminal_the_number_is_typed(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, typed: str, code: ExitCode
-) -> None:
-    monkeypatch.setattr(apply_verb.sys, "stdin", Terminal(typed))
-    monkeypatch.setattr(apply_verb.typer, "prompt", lambda *_, **__: typed.strip())
-    with pytest.raises(ProvinceError) if code else open(os.devnull, encoding="utf-8"):
-        apply_verb._confirm(2, None)
+@pytest.mark.parametrize("typed", ["2", " 2 "])
+def test_on_a_terminal_the_number_is_typed(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    somebody_types(monkeypatch, typed)
+    apply_verb.confirm(2, None)
 
 
-class Terminal:
-    """Somebody who types."""
+@pytest.mark.parametrize("typed", ["yes", "", "3", "-2"])
+def test_anything_but_the_number_is_no(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    somebody_types(monkeypatch, typed)
+    with pytest.raises(ProvinceError, match="nothing was changed"):
+        apply_verb.confirm(2, None)
 
-    def __init__(self, typed: str) -> None:
-        self.typed = typed
 
-    def isatty(self) -> bool:
-        return True
+def somebody_types(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: typed)
 
 
 def test_a_reason_is_asked_for(desk: Desk) -> None:
