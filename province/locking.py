@@ -68,8 +68,10 @@ def hold(path: Path, holder: Holder, waits: Callable[[str], None] | None = None)
         _take(descriptor, path, waits)
         left_over = read_holder(path)
         _write(descriptor, holder.model_dump_json())
-        yield Lock(descriptor, left_over)
-        _write(descriptor, "")
+        try:
+            yield Lock(descriptor, left_over)
+        finally:
+            _write(descriptor, "")
     finally:
         os.close(descriptor)
 

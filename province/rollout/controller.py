@@ -148,7 +148,7 @@ class Controller:
         if run.ended:
             raise ProvinceError(f"run {run.id} has ended: {run.ended.end}", exit_code=ExitCode.USAGE)
         try:
-            with self.alone(f"{wish} run {run.id}") as lock:
+            with self.alone(f"{wish} run {run.id}", patient=True) as lock:
                 if wish == "pause":
                     raise ProvinceError(
                         f"nobody conducts run {run.id}: it is {state(run)}", hint="province apply --resume goes on"

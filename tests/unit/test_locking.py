@@ -35,8 +35,8 @@ def test_the_second_one_is_refused_and_learns_who_and_since_when(tmp_path: Path)
 
 
 def test_what_was_let_go_of_leaves_nothing(tmp_path: Path) -> None:
-    with hold(tmp_path / "lock", HERE) as lock:
-        assert lock.left_over is None
+    with pytest.raises(KeyError), hold(tmp_path / "lock", HERE):
+        raise KeyError
     with hold(tmp_path / "lock", HERE) as lock:
         assert lock.left_over is None
 
