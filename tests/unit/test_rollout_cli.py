@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from province.cli import app
@@ -22,6 +25,7 @@ from province.cli import runs as runs_verb
 from province.errors import ExitCode, ProvinceError
 from province.fleet.hosts import Host
 from province.locking import Holder, hold
+from province.manifest.capability import CHECKOUT
 from province.ops.workplace import Workplace
 from province.rollout import journal
 from province.rollout.controller import Controller, all_runs, moved_since
@@ -249,3 +253,15 @@ def test_a_controller_that_was_killed_is_told_of(desk: Desk) -> None:
     dead = Holder(who="lan@desk", host="desk", pid=1, since=datetime.now(UTC), what="OPS-1")
     (desk.runs / "lock").write_text(dead.model_dump_json(), encoding="utf-8")
     assert "the controller before this one was killed: lan@desk" in desk("apply", NODES[0], *WHY, "--yes-hosts", "1")[1]
+
+
+def test_every_command_of_the_runbook_is_understood() -> None:
+    """Words, verbs and options; nothing is carried out."""
+    text = (CHECKOUT / "docs" / "runbooks" / "roll-out.md").read_text(encoding="utf-8")
+    named = [shlex.split(one)[1:] for one in re.findall(r"`(province (?:apply|runs|why)[^`]*)`", text)]
+    assert len(named) > 12
+    for words in named:
+        command: Any = get_command(app)
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        command.make_context("province", list(words), resilient_parsing=False)
