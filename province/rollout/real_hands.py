@@ -143,14 +143,16 @@ class RealHands:
         return Back.BACK, str(answer.get("put_back") or f"to what generation {answer['to']} was")
 
     def _words(self, batch: int, outcomes: Outcomes) -> list[str]:
-        """The playbook, as a person would type it, with the hosts in a file: the line may be long."""
+        """The playbook, as a person would type it; hosts and variables in files, because they may be many."""
         chosen = self.folder / f"batch-{batch}.hosts"
         chosen.write_text("".join(f"{host}\n" for host in outcomes.left), encoding="utf-8")
-        words = ["ansible-playbook", "-i", f"inventories/{self.work.environment}", "ansible/playbooks/baseline.yml"]
-        words += ["--limit", f"@{chosen}"]
-        words += ["--tags", ",".join(self.begun.only)] if self.begun.only else []
+        variables = self.folder / f"batch-{batch}.variables.json"
         reason = " ".join(filter(None, (self.begun.ticket, self.begun.reason, mark(self.begun.run))))
-        return [*words, "--extra-vars", json.dumps({"reason": reason}, ensure_ascii=False)]
+        planned = {host: self.begun.digests[host] for host in outcomes.left}
+        variables.write_text(json.dumps({"reason": reason, "planned_digests": planned}, indent=2), encoding="utf-8")
+        words = ["ansible-playbook", "-i", f"inventories/{self.work.environment}", "ansible/playbooks/baseline.yml"]
+        words += ["--limit", f"@{chosen}", "--extra-vars", f"@{variables}"]
+        return [*words, *(["--tags", ",".join(self.begun.only)] if self.begun.only else [])]
 
     def _play(self, words: Sequence[str], log: Path, outcomes: Outcomes) -> int:
         """The exit code of the playbook; what it tells of hosts is heard while it runs."""

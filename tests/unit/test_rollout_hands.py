@@ -139,8 +139,11 @@ def words(hands: RealHands) -> list[list[str]]:
 
 def test_the_playbook_is_limited_to_the_batch_and_told_why(hands: RealHands) -> None:
     assert heard(hands) == [("a", Result.CHANGED, "change /etc/a"), ("b", Result.CHANGED, "change /etc/a")]
-    ((*_, variables),) = words(hands)
-    assert json.loads(variables) == {"reason": "OPS-114 second time source [run aaaaaa]"}
+    assert json.loads((hands.folder / "batch-1.variables.json").read_text()) == {
+        "reason": "OPS-114 second time source [run aaaaaa]",
+        "planned_digests": {"a": "d" * 64, "b": "d" * 64},
+    }
+    assert f"@{hands.folder / 'batch-1.variables.json'}" in words(hands)[0]
     assert "--tags" in words(hands)[0]
     assert (hands.folder / "batch-1.hosts").read_text() == "a\nb\n"
 
