@@ -96,11 +96,7 @@ def test_hosts_that_a_survey_found_as_declared_and_transactions_are_told_of_at_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(real_hands.OUTCOMES, str(tmp_path / "outcomes"))
-    spec = spec_from_file_location("outcomes", CHECKOUT / "ansible/plugins/callback/province_outcomes.py")
-    assert spec
-    assert spec.loader
-    spec.loader.exec_module(module := module_from_spec(spec))
-    callback = module.CallbackModule()
+    callback = plugin("callback/province_outcomes.py").CallbackModule()
     callback.v2_runner_on_ok(heard_of("province_survey", "a", held=["a", "b"]))
     callback.v2_runner_on_ok(heard_of("province_node", "c", changes=["change /etc/a", "restart x"]))
     callback.v2_runner_on_ok(heard_of("province_node", "d", changes=[]))
@@ -112,6 +108,26 @@ def test_hosts_that_a_survey_found_as_declared_and_transactions_are_told_of_at_o
         ("a", "ok", ""), ("b", "ok", ""), ("c", "changed", "change /etc/a; restart x"), ("d", "ok", ""),
         ("e", "failed", "sshd -t refuses it"),
     ]  # fmt: skip
+
+
+def plugin(path: str) -> Any:
+    """A plugin of ours, loaded as Ansible does: by its file."""
+    place = CHECKOUT / "ansible" / "plugins" / path
+    spec = spec_from_file_location(f"plugin_{place.stem}", place)
+    assert spec
+    assert spec.loader
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_hosts_that_would_get_something_else_than_planned_end_the_play_before_any_is_touched() -> None:
+    rendering = plugin("action/province_survey.py")._Rendering(None, ())
+    rendering.part = {name: SimpleNamespace(digest=name * 64) for name in "abc"}
+    rendering.refuse_others({"a": "a" * 64})
+    rendering.refuse_others({})
+    with pytest.raises(ProvinceError, match="the model changed since the plan: b would get something else"):
+        rendering.refuse_others({"a": "a" * 64, "b": "x" * 64})
 
 
 @pytest.fixture
