@@ -47,4 +47,5 @@ def test_the_page_follows_a_run_without_being_loaded_again(
     wait.until(lambda page: page.find_element(By.CSS_SELECTOR, ".state").text == "done")
     assert "No route to host" in browser.find_element(By.ID, "runs").text
     assert browser.find_elements(By.ID, "nasty") == []
-    assert not [one for one in browser.get_log("browser") if one["level"] == "SEVERE"]
+    logged = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    assert not [one for one in logged if one["level"] == "SEVERE"]
