@@ -172,16 +172,23 @@ class Controller:
         try:
             return conduct(opened, self.hands(self.work, self.fleet, run.begun, opened.folder, lock.descriptor))
         except KeyboardInterrupt:
-            raise ProvinceError(
-                f"interrupted; what run {run.id} did is written down",
-                hint=f"province apply --resume goes on, province runs abort {run.id} takes back what is not proven",
-            ) from None
+            raise _broken_off(run, "interrupted") from None
+        except OSError as error:
+            raise _broken_off(run, f"{error.filename or opened.folder}: {error.strerror}") from None
         finally:
             opened.close()
 
     def _unfinished(self) -> Path | None:
         """The newest run without an end; only journals that could matter are read whole."""
         return next((one for one in reversed(journal.folders(self.runs)) if not _has_ended(one)), None)
+
+
+def _broken_off(run: Run, why: str) -> ProvinceError:
+    """A run that could not go on here; nothing of it is lost."""
+    return ProvinceError(
+        f"{why}; what run {run.id} did is written down",
+        hint=f"province apply --resume goes on, province runs abort {run.id} takes back what is not proven",
+    )
 
 
 def moved_since(run: Run, builder: Builder) -> list[str]:

@@ -233,6 +233,26 @@ def test_a_controller_at_work_is_asked_by_a_file(desk: Desk) -> None:
     assert Request(folder).take() is not None
 
 
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (OSError(28, "No space left on device", "j.jsonl"), "j.jsonl: No space left"),
+    ],
+)
+def test_a_controller_that_cannot_go_on_says_how_another_one_can(desk: Desk, trouble: BaseException, said: str) -> None:
+    def broken(*_: Any) -> None:
+        raise trouble
+
+    apply, desk.world.apply = desk.world.apply, broken  # type: ignore[method-assign]
+    code, told = desk("apply", *NODES, *WHY, "--yes-hosts", "2")
+    assert code == ExitCode.FAILED
+    assert said in told
+    assert "province apply --resume goes on" in told
+    desk.world.apply = apply  # type: ignore[method-assign]
+    assert desk("apply", "--resume")[0] == 0
+
+
 def test_history_tells_what_happened(desk: Desk) -> None:
     assert desk("runs") == (0, "no run of lab yet\n")
     desk("apply", NODES[0], *WHY, "--yes-hosts", "1")

@@ -28,6 +28,7 @@ WORLDS: dict[str, tuple[Callable[[], World], End]] = {
     "a canary breaks": (lambda: World(breaks={"b"}), End.FAILED),
     "a canary is bad": (lambda: World(bad={"a"}), End.FAILED),
     "one of many is bad": (lambda: World(bad={"e"}), End.FAILED),
+    "two of many are bad": (lambda: World(bad={"d", "h"}), End.FAILED),
     "a bad one is somebody else's by now": (lambda: World(bad={"e"}, foreign={"e", "f"}), End.FAILED),
     "one is away": (lambda: World(away={"d"}), End.DONE),
     "too many are away": (lambda: World(away={"d", "e", "f"}), End.STOPPED),
@@ -171,6 +172,17 @@ def test_an_abort_after_the_controller_was_killed_asks_hosts_that_were_not_writt
     assert run.ended
     assert run.ended.end is End.ABORTED
     assert world.new == set()
+
+
+def test_a_batch_that_proved_nothing_is_no_leave_for_the_next_one() -> None:
+    patient = begun(("a",), ("b", "c"), unreachable_budget=50)
+    run = conducted(patient, World(away={"a"}))
+    assert run.ended
+    assert (run.ended.end, run.untouched) == (End.STOPPED, ("b", "c"))
+    assert run.ended.why == "batch 1: no host of it could be verified, so it proves nothing"
+    last = conducted(begun(("a", "b"), ("c",), unreachable_budget=50), World(away={"c"}))
+    assert last.ended
+    assert last.ended.end is End.DONE
 
 
 def test_a_run_over_nothing_is_done() -> None:
