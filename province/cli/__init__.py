@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from province.cli import (
+    apply,
     bundle,
     certificates,
     check,
@@ -24,6 +25,7 @@ from province.cli import (
     lab,
     node,
     render,
+    runs,
     show,
     sizing,
     verify,
@@ -61,7 +63,8 @@ app.command("diagram")(diagram.diagram)
 app.command("cloud")(cloud.cloud)
 app.command("export")(export.export)
 app.command("up")(job.up)
-app.command("apply")(job.apply)
+app.command("apply")(apply.apply)
+app.command("why")(runs.why)
 app.command("drift")(drift.find_drift)
 app.command("enrol")(enrol.enrol)
 app.command("sign")(enrol.sign)
@@ -71,6 +74,7 @@ app.command("report")(verify.report)
 app.add_typer(dc.app, name="dc", help="One data centre, from bare hosts to filled cluster.")
 app.add_typer(evidence.app, name="evidence", help="What verification saw: is it as it was written, and what changed.")
 app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
+app.add_typer(runs.app, name="runs", help="What `province apply` did: history, differences, a page; pause and abort.")
 app.add_typer(lab.app, name="lab", help="The province on this machine.")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(toolchain, name="toolchain", help="Pinned programs that no registry has prebuilt.")

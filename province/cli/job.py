@@ -1,9 +1,8 @@
-"""`province up`, `apply`: the whole job, or its first leg."""
+"""`province up`: the whole job."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 
@@ -15,14 +14,14 @@ from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.lab import provision
-from province.ops import hosts, whole_job
+from province.ops import whole_job
 from province.ops.step import Step
 from province.ops.workplace import Workplace
 
 
 def up(environment: Environment = "lab", as_json: Json = False) -> None:
     """Do the whole job: boot (lab only), configure, verify, fill the clusters, report."""
-    fleet = _ready(environment)
+    fleet = ready(environment)
     booted: list[Step] = []
     if environment == provision.LAB:
         report = provision.up(fleet)
@@ -34,21 +33,11 @@ def up(environment: Environment = "lab", as_json: Json = False) -> None:
         typer.echo("nothing changed")
 
 
-def apply(
-    environment: Environment = "lab",
-    as_json: Json = False,
-    check: Annotated[bool, typer.Option("--check", help="Only say what would change.")] = False,
-) -> None:
-    """Configure every host with the playbook `site`."""
-    work = _work(_ready(environment))
-    show((hosts.configure(one, check=check) for one in [work]), as_json=as_json)
-
-
 def _work(fleet: Fleet) -> Workplace:
     return Workplace.of(fleet, to_stderr)
 
 
-def _ready(environment: str) -> Fleet:
+def ready(environment: str) -> Fleet:
     """The fleet of an environment that may be applied; refuses one that waits for verified facts."""
     fleet = load_fleet(environment)
     if waiting := blockers(fleet, datetime.now(UTC).date()):

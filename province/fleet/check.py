@@ -282,11 +282,15 @@ def _waves(fleet: Fleet) -> Iterator[Finding]:
     for wave in fleet.waves:
         twice = [code for code, count in Counter(code for code, _ in wave.nodes).items() if count > 1]
         for code in twice:
-            yield Finding(file, "stages", wave.stage, f"both bodies of {code} are in it", "make the stage smaller")
+            yield Finding(
+                file, "rollout.stages", wave.stage, f"both bodies of {code} are in it", "make the stage smaller"
+            )
     expected = len(fleet.communes) * len(Body)
     planned = sum(len(wave.nodes) for wave in fleet.waves)
     if planned != expected:
-        yield Finding(file, "stages", "", f"{planned} nodes in waves instead of {expected}", "correct the stages")
+        yield Finding(
+            file, "rollout.stages", "", f"{planned} nodes in waves instead of {expected}", "correct the stages"
+        )
 
 
 def _file_of(fleet: Fleet, collection: str) -> str:

@@ -55,7 +55,7 @@ class Fleet:
     @cached_property
     def waves(self) -> tuple[Wave, ...]:
         """The stages of a roll-out over all nodes of the province."""
-        return plan_waves(self.communes, self.province.stages)
+        return plan_waves(self.communes, self.province.rollout.stages)
 
     @cached_property
     def nodes(self) -> tuple[Host, ...]:

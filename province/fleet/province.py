@@ -22,6 +22,7 @@ from province.fleet.fact import (
     Slug,
     SourceRef,
 )
+from province.fleet.rollout import Rollout
 from province.fleet.site import HostRole
 from province.fleet.traffic import Traffic
 
@@ -202,14 +203,6 @@ class AddressPlan(Fact):
     role_stride: PositiveInt
 
 
-class WaveStage(Fact):
-    """A stage of a change over the nodes: so many nodes, or that share of them, or all that are left."""
-
-    id: Slug
-    nodes: PositiveInt | None = None
-    percent: Percent | None = None
-
-
 class Province(Fact):
     """The province itself; everything that another province would set differently in one file."""
 
@@ -234,8 +227,7 @@ class Province(Fact):
     clock: Clock
     monitoring: Monitoring
     evidence: EvidencePlan
-    stages: tuple[WaveStage, ...]
-    unreachable_budget: Percent
+    rollout: Rollout
     framework: NonBlank
     features: tuple[FeatureId, ...] = ()
 

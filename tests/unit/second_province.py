@@ -136,8 +136,13 @@ def _province() -> dict[str, Any]:
             "certificate_days": 7,
             "source": "A",
         },
-        "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
-        "unreachable_budget": 10,
+        "rollout": {
+            "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
+            "soak_seconds": 0,
+            "failed_budget": 0,
+            "unreachable_budget": 10,
+            "source": "A",
+        },
     }
 
 

@@ -7,7 +7,7 @@ any host is touched.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
         Returns `held`, the hosts whose turn can be left out, `foreign`, what nobody declared on them, and `lacks`,
         what others have to be sent. The whole state is rendered whatever the tags say, because its parts have to fit.
+        The variable `planned_digests`, by host, says which manifests were planned: others are refused.
         """
         super().run(tmp, task_vars)
         variables = task_vars or {}
@@ -58,6 +59,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             client = _client(ssh_config(fleet))
             survey = Survey(lambda name: [*client, name], context.CLIARGS["forks"])
             found = survey.ask(rendering.wishes(variables["ansible_play_hosts_all"]))
+            rendering.refuse_others(variables.get("planned_digests", {}))
             if findings := _refused(fleet, [one for name, one in rendering.whole.items() if name not in found.held]):
                 raise BadData(findings)
         except ProvinceError as error:
@@ -92,6 +94,15 @@ class _Rendering:
             self.part[name] = part = self.builder.build(host, only=self.only) if self.only else self.whole[name]
             if part.parts:
                 yield name, Wish(part.digest, part.desired, self.only)
+
+    def refuse_others(self, planned: Mapping[str, str]) -> None:
+        """Stop when hosts would get something else than what was planned; `planned` are digests by host.
+
+        A roll-out takes its time, and whoever agreed to it agreed to what the model wanted then.
+        """
+        other = [name for name, one in self.part.items() if planned.get(name, one.digest) != one.digest]
+        if other:
+            raise ProvinceError(f"the model changed since the plan: {' '.join(other)} would get something else")
 
 
 def _refused(fleet: Fleet, manifests: list[Manifest]) -> list[Finding]:
