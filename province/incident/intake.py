@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from province.fleet.fact import Fact
 from province.fleet.findings import BadData, Finding, from_validation, nearest
 from province.fleet.fleet import Fleet
 from province.incident.clock import parse, shown
@@ -18,7 +19,7 @@ from province.incident.incident import Incident
 NAMES = ("--hosts", "--systems", "--communes")
 """Fields whose names are looked up in the model, which says more than that their form is wrong."""
 
-EntryT = TypeVar("EntryT", Opened, Noted, Sent, Closed)
+EntryT = TypeVar("EntryT", bound=Fact)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,6 @@ class Store:
             if path.stat().st_size and number.isdecimal():
                 numbers.setdefault(stem, set()).add(int(number))
         for stem, there in sorted(numbers.items()):
-            for number in sorted(set(range(1, max(there))) - there):
-                path = self.path(f"{stem}-{number:04}")
+            for gone in sorted(set(range(1, max(there))) - there):
+                path = self.path(f"{stem}-{gone:04}")
                 yield ProvinceError(f"{path}: was removed", hint=MEND, exit_code=ExitCode.BAD_DATA)
