@@ -65,13 +65,16 @@ def _unlisted(folder: Path, listed: Mapping[str, str]) -> Iterator[Fault]:
 def _sums(folder: Path) -> dict[str, str]:
     file = folder / SUMS
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        # Whole bytes: where a line ends must not be guessed, or a changed line feed would pass.
+        lines = file.read_bytes().decode(errors="replace").split("\n")
     except FileNotFoundError:
         raise ProvinceError(
             f"{folder} is no bundle: it has no {SUMS}",
             hint="name a folder that `province bundle make` or `province incident bundle` wrote",
             exit_code=ExitCode.USAGE,
         ) from None
+    if lines.pop():
+        raise ProvinceError(f"{file}: does not end with a line feed", exit_code=ExitCode.BAD_DATA)
     found = {}
     for line in lines:
         digest, gap, place = line.partition("  ")

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, model_validator
 
 from province.fleet.commune import CommuneCode
-from province.fleet.fact import Fact, NonBlank, Slug
+from province.fleet.fact import Fact, Slug
 from province.incident.clock import Moment
 from province.incident.minimised import identifiers
 
@@ -23,7 +23,15 @@ LONGEST = 4000
 IncidentId = Annotated[str, StringConstraints(pattern=rf"^({INCIDENT}|{EXERCISE})-\d{{4}}-\d{{4}}$")]
 """Which of the two, the local year in which it was opened, and its number in that year."""
 
-Text = Annotated[NonBlank, Field(max_length=LONGEST)]
+
+def _said(value: str) -> str:
+    if value != value.strip() or not value:
+        raise ValueError("must be text without blanks at its ends")
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=LONGEST), AfterValidator(_said)]
+"""Text that is there and can be written down."""
 
 
 def _without_identifiers(value: str) -> str:
@@ -72,7 +80,7 @@ class Opened(Fact):
     incident: IncidentId
     environment: str
     time: Moment
-    by: NonBlank
+    by: Text
     gravity: Gravity
     layer: Layer
     what: PublicText
@@ -102,7 +110,7 @@ class Noted(Fact):
 
     kind: Literal["noted"] = "noted"
     time: Moment
-    by: NonBlank
+    by: Text
     text: Text
     public: bool = False
     gravity: Gravity | None = None
@@ -119,7 +127,7 @@ class Sent(Fact):
 
     kind: Literal["sent"] = "sent"
     time: Moment
-    by: NonBlank
+    by: Text
     notice: Notice
     sent: Moment
     reference: Text
@@ -130,7 +138,7 @@ class Closed(Fact):
 
     kind: Literal["closed"] = "closed"
     time: Moment
-    by: NonBlank
+    by: Text
     cause: PublicText
     remedy: PublicText
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 _FORMS = {
-    "a number of 12 digits, as identity cards have": re.compile(r"(?<![\d.])\d{12}(?![\d.])"),
-    "a telephone number": re.compile(r"(?<![\d.])(?:\+84|0)[ .-]?[1-9](?:[ .-]?\d){8}(?![\d.])"),
+    "a number of 12 digits, as identity cards have": re.compile(r"(?<![\d.])\d{12}(?!\.?\d)"),
+    "a telephone number": re.compile(r"(?<![\d.])(?:\+84|0)[ .-]?[1-9](?:[ .-]?\d){8,9}(?!\.?\d)"),
     "an e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from province.incident.entry import Closed, Gravity, Layer, Later, Noted, Notice, Opened, Sent
+from province.incident.entry import Closed, Gravity, Later, Layer, Noted, Notice, Opened, Sent
 from province.incident.incident import Incident
 from province.incident.store import Store
 

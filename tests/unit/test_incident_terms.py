@@ -59,14 +59,12 @@ def test_the_end_of_an_incident_ends_no_term() -> None:
 
 
 def test_the_first_time_that_a_report_was_sent_counts() -> None:
-    twice = incident(
-        opening(), sent(Notice.FIRST, timedelta(hours=30)), sent(Notice.FIRST, timedelta(hours=2))
-    )
+    twice = incident(opening(), sent(Notice.FIRST, timedelta(hours=30)), sent(Notice.FIRST, timedelta(hours=2)))
     assert terms_of(twice, HOURS)[0].state(DETECTED) is TermState.IN_TIME
 
 
 def test_the_hours_are_those_of_the_register_of_duties(fleet: Fleet, data: Path, edit: Edit) -> None:
     assert hours_of(fleet.registers) == HOURS
     edit("fleet/registers/duties.yml", "    within_hours: 72\n", "")
-    with pytest.raises(BadData, match="rows.incident-cause-report.within_hours: missing"):
+    with pytest.raises(BadData, match=r"rows\.incident-cause-report\.within_hours: missing"):
         hours_of(load_fleet("production", data).registers)
