@@ -9,7 +9,7 @@ import typer
 
 from province.bundle import folder
 from province.bundle.gather import gather
-from province.bundle.sums import SUMS, checksum, faults
+from province.bundle.sums import SUMS, Fault, checksum, faults
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode
 from province.fleet.load import load_fleet
@@ -39,7 +39,11 @@ def make(
 @app.command("verify")
 def verify(target: Annotated[Path, typer.Argument(help="The folder of a bundle.")], as_json: Json = False) -> None:
     """Name every file that is missing, altered or not listed; exit 1 when there is one."""
-    found = faults(target)
+    tell(target, faults(target), as_json)
+
+
+def tell(target: Path, found: list[Fault], as_json: bool) -> None:
+    """Print what is wrong with a bundle and end with exit 1, or the checksum that vouches for it."""
     if as_json:
         print_json([vars(fault) for fault in found])
     else:

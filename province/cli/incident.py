@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from province.bundle.sums import SUMS, checksum
+from province.bundle.sums import SUMS
+from province.cli.bundle import tell
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
@@ -187,7 +188,7 @@ def bundle_(
     """Put everything about an incident in one folder; the timeline keeps the checksum that vouches for it."""
     fleet = load_fleet(environment)
     if verify is not None:
-        _verify(_root(fleet, store), verify, as_json)
+        tell(verify, bundle.verify(verify) or bundle.not_noted(verify, _root(fleet, store)), as_json)
         return
     kept, now = Store.holding(_root(fleet, store), incident), _now()
     found = kept.get(incident)
@@ -253,19 +254,6 @@ def _say(fleet: Fleet, incident: Incident, now: datetime, as_json: bool) -> None
         print_json(body(incident, hours, now))
         return
     typer.echo("\n".join((*lines(incident, hours, now), f"chain {incident.head}")))
-
-
-def _verify(root: Path, folder: Path, as_json: bool) -> None:
-    found = bundle.verify(folder) or bundle.not_noted(folder, root)
-    if as_json:
-        print_json([vars(fault) for fault in found])
-    else:
-        for fault in found:
-            typer.echo(str(fault))
-    if found:
-        raise typer.Exit(int(ExitCode.FAILED))
-    if not as_json:
-        typer.echo(f"as it was made; sha256 of {SUMS}: {checksum(folder / SUMS)}")
 
 
 def _root(fleet: Fleet, store: Path | None) -> Path:

@@ -68,9 +68,13 @@ def draft(fleet: Fleet, incident: Incident, notice: Notice, now: datetime) -> Dr
 
 def communes_of(fleet: Fleet, incident: Incident) -> list[str]:
     """Names of the communes that are named, or whose hosts are; a commune that merged since is told by its code."""
+    return [fleet.communes[code].name if code in fleet.communes else code for code in codes_of(fleet, incident)]
+
+
+def codes_of(fleet: Fleet, incident: Incident) -> list[str]:
+    """Codes of the communes that are named, or whose hosts are."""
     nodes = {host.name: host.commune for host in fleet.nodes}
-    codes = {*incident.opened.communes, *(code for host in incident.opened.hosts if (code := nodes.get(host)))}
-    return [fleet.communes[code].name if code in fleet.communes else code for code in sorted(codes)]
+    return sorted({*incident.opened.communes, *(code for one in incident.opened.hosts if (code := nodes.get(one)))})
 
 
 def _missing(incident: Incident, notice: Notice, contact: IncidentContact | None, known: bool) -> Iterator[str]:

@@ -11,6 +11,7 @@ from province.fleet.register import PROVINCE
 from province.incident.clock import shown, span
 from province.incident.entry import Closed, Later, Noted
 from province.incident.incident import Incident
+from province.incident.notice import codes_of
 from province.incident.terms import Hours, Term, TermState, terms_of
 
 
@@ -64,10 +65,8 @@ def body(incident: Incident, hours: Hours, now: datetime) -> dict[str, Any]:
 
 def whom_to_call(fleet: Fleet, incident: Incident) -> str:
     """The contacts of the province and of the communes concerned; who is not named is told, too."""
-    nodes = {host.name: host.commune for host in fleet.nodes}
-    codes = {*incident.opened.communes, *(code for host in incident.opened.hosts if (code := nodes.get(host)))}
     told = []
-    for scope in (PROVINCE, *sorted(codes)):
+    for scope in (PROVINCE, *codes_of(fleet, incident)):
         contact = fleet.registers.incident_contacts.get(scope)
         place = fleet.communes[scope].name if scope in fleet.communes else scope
         known = contact and contact.name

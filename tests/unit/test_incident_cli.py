@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -135,3 +137,13 @@ def test_a_wrong_call_is_one_message(words: tuple[str, ...]) -> None:
 def test_check_says_how_many_contacts_nobody_named() -> None:
     done = CliRunner().invoke(app, ["check"])
     assert "103 of 103 incident contacts are not named" in done.stdout
+
+
+def test_the_runbook_names_only_verbs_and_options_that_there_are() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/runbooks/incident.md").read_text(encoding="utf-8")
+    group = typer.main.get_command(app).commands["incident"].commands  # type: ignore[attr-defined]
+    named = re.findall(r"`province incident (\S+)([^`]*)`", text)
+    for verb, rest in named:
+        known = {option for parameter in group[verb].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z]+", rest)) <= known, verb
+    assert {verb for verb, _ in named} == set(group)
