@@ -132,6 +132,14 @@ def test_a_list_that_leads_outside_is_refused(bundle: Path) -> None:
         faults(bundle)
 
 
+@pytest.mark.parametrize("end", [b"", b"\r", b"\x0b"])
+def test_a_list_whose_last_line_was_cut_is_refused(bundle: Path, end: bytes) -> None:
+    """Bytes that other readers take for the end of a line are changes, too."""
+    (bundle / SUMS).write_bytes((bundle / SUMS).read_bytes()[:-1] + end)
+    with pytest.raises(ProvinceError, match="does not end with a line feed"):
+        faults(bundle)
+
+
 def test_what_is_no_bundle_and_what_is_in_use_are_explained(bundle: Path, contents: Contents, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ProvinceError, match="is no bundle: it has no SHA256SUMS"):
