@@ -33,7 +33,8 @@ app = typer.Typer(no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The incident's id, as `open` printed it.")]
 By = Annotated[str, typer.Option(help="Who says so; the account on this machine by default.")]
 Kept = Annotated[
-    Path | None, typer.Option(envvar="PROVINCE_INCIDENTS", help="Folder of the incidents; else with the private files.")
+    Path | None,
+    typer.Option(envvar="PROVINCE_INCIDENTS", help="Folder of all environments' incidents; else private files."),
 ]
 Exercise = Annotated[bool, typer.Option("--exercise", help="Exercises, which are kept apart, and nothing else.")]
 Names = Annotated[list[str] | None, typer.Option(help="May be given several times.")]
@@ -257,7 +258,7 @@ def _say(fleet: Fleet, incident: Incident, now: datetime, as_json: bool) -> None
 
 
 def _root(fleet: Fleet, store: Path | None) -> Path:
-    return store or Workplace.of(fleet).private / "incidents"
+    return store / fleet.environment.id if store else Workplace.of(fleet).private / "incidents"
 
 
 def _who(by: str) -> str:

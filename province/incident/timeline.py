@@ -7,6 +7,7 @@ changed by somebody, and is an error with its line.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -42,7 +43,10 @@ class Timeline:
 
 def read(path: Path) -> Timeline:
     """The timeline of a file, without entries where there is none. ProvinceError for a line that was changed."""
-    data = path.read_bytes() if path.is_file() else b""
+    try:
+        data = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise ProvinceError(f"{path}: cannot be read: {error.strerror}", exit_code=ExitCode.MACHINE) from None
     whole, tail = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]
     lines = [line + b"\n" for line in whole.split(b"\n")[:-1]]
     complete = _COMPLETE.search(tail)
@@ -62,23 +66,23 @@ def read(path: Path) -> Timeline:
 def append(path: Path, entry: Entry, *, sync: Callable[[int], None] = os.fsync) -> str:
     """Add an entry and return its hash once it is on the disk; the caller holds the folder's lock.
 
-    ProvinceError when the file does not hold together. OSError when the disk is full: then nothing counts.
+    ProvinceError when the file does not hold together, or when the disk did not take it: then it is as it was.
     """
     before = read(path)
     new = not path.exists()
     body = entry.model_dump_json()
     chain = link(before.head, body)
     line = (b"\n" if before.unended else b"") + chained(body, chain)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, MODE)
     try:
-        os.ftruncate(descriptor, before.bytes)
-        if os.write(descriptor, line) != len(line):
-            raise OSError(f"{path}: the disk took only a part of the line")
-        sync(descriptor)
-    finally:
-        os.close(descriptor)
-    if new:
-        _sync_folder(path.parent)
+        _write(path, before.bytes, line, sync)
+        if new:
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise ProvinceError(
+            f"{path}: the entry was not written: {error.strerror}",
+            hint="make room or mend the disk, then write it again; what was there before still counts",
+            exit_code=ExitCode.MACHINE,
+        ) from None
     return chain
 
 
@@ -93,6 +97,22 @@ def _parse(path: Path, number: int, line: str) -> Entry:
     except ValidationError as error:
         first = error.errors()[0]
         raise broken(path, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _write(path: Path, size: int, line: bytes, sync: Callable[[int], None]) -> None:
+    """Put a line behind the first `size` bytes of a file; OSError with the file as it was when that fails."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, MODE)
+    try:
+        os.ftruncate(descriptor, size)
+        try:
+            if os.write(descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            sync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

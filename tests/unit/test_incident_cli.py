@@ -103,9 +103,15 @@ def test_the_annual_report_keeps_exercises_apart() -> None:
     assert "# Báo cáo năm" in text
 
 
+def test_environments_share_no_incident() -> None:
+    id_ = opened(FRESH)
+    assert answer("list", "--environment", "lab")["incidents"] == []
+    assert isinstance(call("show", id_, "--environment", "lab").exception, ProvinceError)
+
+
 def test_a_changed_file_is_one_message_and_hides_nothing(kept: Path) -> None:
     first, second = opened(FRESH), opened(FRESH)
-    path = kept / "incidents" / f"{first}.jsonl"
+    path = kept / "production" / "incidents" / f"{first}.jsonl"
     path.write_bytes(path.read_bytes().replace(b"phu-quoc", b"phu-quok"))
     done = call("list")
     assert done.exit_code == ExitCode.BAD_DATA

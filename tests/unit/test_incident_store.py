@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -157,6 +158,26 @@ def test_an_entry_is_on_the_disk_before_it_is_acknowledged(noted: Incident, tmp_
     chain = append(path, note("dòng cuối"), sync=sync)
     assert len(seen) == 1
     assert chain.encode() in seen[0].splitlines()[-1]
+
+
+def test_a_full_disk_is_one_message_and_leaves_the_file_as_it_was(noted: Incident, tmp_path: Path) -> None:
+    path = file_of(tmp_path, noted)
+    written = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ProvinceError, match="the entry was not written: No space left on device") as raised:
+        append(path, note(), sync=full)
+    assert raised.value.exit_code is ExitCode.MACHINE
+    assert path.read_bytes() == written
+
+
+def test_a_file_that_cannot_be_read_is_one_message(noted: Incident, store: Store) -> None:
+    store.path("incident-2026-0002").mkdir()
+    found = store.all()
+    assert [one.id for one in found.incidents] == [noted.id]
+    assert "cannot be read: Is a directory" in str(found.problems[0])
 
 
 @pytest.mark.parametrize(("how", "unacknowledged"), [("before-sync", 1), ("in-the-middle", 0)])
