@@ -25,7 +25,7 @@ from province.incident.notice import draft
 from province.incident.store import Store
 from province.incident.telling import body, lines, timeline, whom_to_call
 from province.incident.terms import hours_of, late, terms_of
-from province.manifest.trust import load_trust, stand_in, trust_folder
+from province.manifest.trust import Trust, load_trust
 from province.ops.workplace import Workplace
 
 app = typer.Typer(no_args_is_help=True)
@@ -194,9 +194,8 @@ def bundle_(
     kept, now = Store.holding(_root(fleet, store), incident), _now()
     found = kept.get(incident)
     folder = out or _root(fleet, store) / "bundles" / f"{incident}-{now:%Y%m%dT%H%M%SZ}"
-    trust = load_trust(fleet) if trust_folder(fleet).is_dir() else stand_in(fleet)
     evidence = Workplace.of(fleet).private / "evidence"
-    done = bundle.make(folder, fleet, found, kept.path(incident), evidence, trust, now)
+    done = bundle.make(folder, fleet, found, kept.path(incident), evidence, _trust(fleet), now)
     kept.add(incident, Noted(time=now, by=_who(by), text=bundle.remark(done.digest)))
     if as_json:
         print_json({"folder": folder, "sha256": done.digest, "missing": done.missing})
@@ -259,6 +258,14 @@ def _say(fleet: Fleet, incident: Incident, now: datetime, as_json: bool) -> None
 
 def _root(fleet: Fleet, store: Path | None) -> Path:
     return store / fleet.environment.id if store else Workplace.of(fleet).private / "incidents"
+
+
+def _trust(fleet: Fleet) -> Trust | None:
+    """The environment's anchors; none where they are not whole, which must not stop a bundle."""
+    try:
+        return load_trust(fleet)
+    except ProvinceError:
+        return None
 
 
 def _who(by: str) -> str:

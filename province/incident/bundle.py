@@ -45,30 +45,38 @@ class Bundled:
 
 
 def make(
-    folder: Path, fleet: Fleet, incident: Incident, timeline: Path, evidence: Path, trust: Trust, now: datetime
+    folder: Path, fleet: Fleet, incident: Incident, timeline: Path, evidence: Path, trust: Trust | None, now: datetime
 ) -> Bundled:
-    """Write a bundle into an empty or new folder. ProvinceError for a folder that holds something already."""
+    """Write a bundle into an empty or new folder; without `trust` it does not say what the model wants on hosts.
+
+    ProvinceError for a folder that holds something already.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ProvinceError(f"{folder} is in use", hint="name a new folder for the bundle", exit_code=ExitCode.USAGE)
     hosts = hosts_of(fleet, incident)
     drafts = {notice: draft(fleet, incident, notice, now) for notice in Notice}
     runs = chosen_runs(evidence, hosts, incident.opened.detected)
-    records = latest(runs)
-    folder.mkdir(parents=True, exist_ok=True)
+    records = latest(runs.read)
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     shutil.copyfile(timeline, folder / TIMELINE)
     for notice, one in drafts.items():
         (folder / f"notice-{notice}.md").write_text(one.text, encoding="utf-8")
-    _copy_evidence(folder / EVIDENCE, evidence, runs)
-    builder = Builder(fleet, trust)
+    _copy_evidence(folder / EVIDENCE, evidence, runs.files)
+    builder = trust and Builder(fleet, trust)
     for name in hosts:
         seen = max(records.get(name, {}).values(), key=lambda record: record.time, default=None)
         state = {
             "host": name,
-            "wanted": _wanted(builder, fleet, name),
+            "wanted": builder and _wanted(builder, fleet, name),
             "seen": seen and seen.model_dump(mode="json", include={"time", "run", "boot", "manifest", "plan"}),
         }
         _write(folder / "states" / f"{name}.json", state)
-    missing = tuple(_missing(hosts, {name for run in runs for name in run.run.hosts}, drafts[Notice.FIRST].missing))
+    missing = (
+        *(f"evidence of {name}" for name in hosts if name not in runs.hosts),
+        *runs.unreadable,
+        *(() if trust else ("what the model wants on the hosts: the environment has no anchors of trust",)),
+        *(f"{one} in the first notice" for one in drafts[Notice.FIRST].missing),
+    )
     about = {
         "format": 1,
         "incident": incident.id,
@@ -76,7 +84,7 @@ def make(
         "made": now.isoformat(),
         "head": incident.head,
         "hosts": hosts,
-        "runs": [run.run.run for run in runs],
+        "runs": [path.name for path in runs.files],
         "missing": missing,
     }
     _write(folder / LIST, about)
@@ -132,25 +140,42 @@ def hosts_of(fleet: Fleet, incident: Incident) -> list[str]:
     return sorted(known & {*incident.opened.hosts, *nodes})
 
 
-def chosen_runs(evidence: Path, hosts: list[str], detected: datetime) -> list[Evidence]:
-    """The runs that tell of the hosts: the last one of each before the detection, and all since; oldest first."""
-    found, before = [], set(hosts)
+@dataclass(frozen=True)
+class Runs:
+    """The runs of evidence that tell of some hosts, oldest first, and what could not be read of them."""
+
+    files: tuple[Path, ...]
+    hosts: frozenset[str]
+    read: tuple[Evidence, ...]
+    unreadable: tuple[str, ...]
+
+
+def chosen_runs(evidence: Path, hosts: list[str], detected: datetime) -> Runs:
+    """The last run of each host before the detection, and all since.
+
+    A run that cannot be read goes along as it is: evidence that was changed is evidence, too, and stops no bundle.
+    """
+    files, seen, found, unreadable, before = [], set(), [], [], set(hosts)
     for path in reversed(run_files(evidence)):
-        run, end = read_ends(path)
-        concerned = set(run.hosts) & set(hosts)
-        if end is None or not concerned:
-            continue
-        if run.started < detected:
-            if not before & concerned:
+        try:
+            run, end = read_ends(path)
+            concerned = set(run.hosts) & set(hosts)
+            if end is None or not concerned or (run.started < detected and not before & concerned):
                 continue
-            before -= concerned
-        found.append(read_evidence(path))
-    return found[::-1]
+            if run.started < detected:
+                before -= concerned
+            files.append(path)
+            found.append(read_evidence(path))
+            seen |= concerned
+        except (ProvinceError, UnicodeDecodeError) as error:
+            unreadable.append(f"a whole run: {path.name}: {error}".splitlines()[0])
+            files = [*dict.fromkeys((*files, path))]
+    return Runs(tuple(files[::-1]), frozenset(seen), tuple(found[::-1]), tuple(unreadable))
 
 
-def _copy_evidence(target: Path, evidence: Path, runs: list[Evidence]) -> None:
+def _copy_evidence(target: Path, evidence: Path, runs: tuple[Path, ...]) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    for path in (evidence / FILE, *(file for run in runs for file in (run.path, signature_path(run.path)))):
+    for path in (evidence / FILE, *(file for run in runs for file in (run, signature_path(run)))):
         if path.is_file():
             shutil.copyfile(path, target / path.name)
 
@@ -165,11 +190,6 @@ def _wanted(builder: Builder, fleet: Fleet, name: str) -> dict[str, Any]:
         "packages": list(manifest.packages),
         "files": {path: sha256(file.content.encode()).hexdigest() for path, file in manifest.files.items()},
     }
-
-
-def _missing(hosts: list[str], seen: set[str], of_notice: tuple[str, ...]) -> Iterator[str]:
-    yield from (f"evidence of {name}" for name in hosts if name not in seen)
-    yield from (f"{one} in the first notice" for one in of_notice)
 
 
 def _seals(evidence: Path) -> Iterator[Fault]:

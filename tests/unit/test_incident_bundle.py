@@ -156,6 +156,22 @@ def test_a_bundle_that_was_written_anew_is_not_the_one_the_timeline_notes(made: 
     assert bundle.not_noted(made, store.root / "elsewhere") == []
 
 
+def test_evidence_that_was_changed_stops_no_bundle_and_is_found_in_it(
+    fleet: Fleet, evidence: Path, store: Store, tmp_path: Path
+) -> None:
+    changed = tmp_path / "evidence"
+    shutil.copytree(evidence, changed)
+    path = changed / "20260104T030000Z-run0003.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"subject"', b'"subjekt"', 1))
+    one = store.open(lambda id_: opening(id_, detected=DETECTED), NOW)
+    done = bundle.make(tmp_path / "out", fleet, one, store.path(one.id), changed, None, NOW)
+    assert any(text.startswith("a whole run: 20260104T030000Z-run0003.jsonl") for text in done.missing)
+    assert "what the model wants on the hosts: the environment has no anchors of trust" in done.missing
+    assert [str(fault) for fault in bundle.verify(tmp_path / "out")] == [
+        "evidence/20260104T030000Z-run0003.jsonl: is not what the ledger sealed"
+    ]
+
+
 def test_a_commune_stands_for_its_nodes(fleet: Fleet) -> None:
     opened = opening().model_copy(update={"hosts": (), "communes": ("31078",)})
     assert bundle.hosts_of(fleet, Incident(opened, (), "")) == ["phu-quoc-party", "phu-quoc-people"]
