@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     MACHINE = 7
     UNKNOWN = 8
     STALE = 9
+    LATE = 10
 
 
 class ProvinceError(Exception):

@@ -1,38 +1,21 @@
-"""Write a bundle, and say what is wrong with one.
-
-Every file but the list itself is in `SHA256SUMS`, so that a site without this repository checks a bundle with
-`sha256sum --check SHA256SUMS`. Who signs or writes down the checksum of that one file vouches for the whole.
-"""
+"""Write a bundle of what a cluster is made of, and read one; its checksums are in `sums.py`."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from province.bundle.contents import Contents
 from province.bundle.materials import bill_of_materials
+from province.bundle.sums import checksum, write_sums
 from province.errors import ExitCode, ProvinceError
 from province.toolchain.images import ImageArchive
 
-SUMS = "SHA256SUMS"
 LIST = "bundle.json"
 MATERIALS = "sbom.cdx.json"
-
-
-@dataclass(frozen=True, order=True)
-class Fault:
-    """A file of a bundle, and what is wrong with it."""
-
-    file: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.problem}"
 
 
 def make(folder: Path, contents: Contents) -> str:
@@ -52,15 +35,7 @@ def make(folder: Path, contents: Contents) -> str:
         text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         (folder / name).write_text(text, encoding="utf-8")
         sums[name] = checksum(folder / name)
-    lines = [f"{digest}  {place}\n" for place, digest in sorted(sums.items())]
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
-    return checksum(folder / SUMS)
-
-
-def faults(folder: Path) -> list[Fault]:
-    """What is wrong with a bundle, by file: missing, altered, or not listed. Raises ProvinceError for no bundle."""
-    listed = _sums(folder)
-    return sorted([*_differing(folder, listed), *_unlisted(folder, listed)])
+    return write_sums(folder, sums)
 
 
 def archives(folder: Path) -> tuple[ImageArchive, ...]:
@@ -76,48 +51,6 @@ def archives(folder: Path) -> tuple[ImageArchive, ...]:
         )
         for one in listed
     )
-
-
-def checksum(file: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    with file.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()
-
-
-def _differing(folder: Path, listed: Mapping[str, str]) -> Iterator[Fault]:
-    for place, digest in listed.items():
-        file = folder / place
-        if not file.is_file():
-            yield Fault(place, "is missing")
-        elif (found := checksum(file)) != digest:
-            yield Fault(place, f"has the checksum {found}, not {digest}")
-
-
-def _unlisted(folder: Path, listed: Mapping[str, str]) -> Iterator[Fault]:
-    for file in folder.rglob("*"):
-        place = file.relative_to(folder).as_posix()
-        if file.is_symlink() or (file.is_file() and place not in {*listed, SUMS}):
-            yield Fault(place, f"is not in {SUMS}")
-
-
-def _sums(folder: Path) -> dict[str, str]:
-    file = folder / SUMS
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise ProvinceError(
-            f"{folder} is no bundle: it has no {SUMS}",
-            hint="name the folder that `province bundle make` wrote",
-            exit_code=ExitCode.USAGE,
-        ) from None
-    found = {}
-    for line in lines:
-        digest, gap, place = line.partition("  ")
-        inside = not place.startswith("/") and ".." not in Path(place).parts
-        if not gap or len(digest) != len(hashlib.sha256().hexdigest()) or not inside:
-            raise ProvinceError(f"{file}: {line!r} is no checksum of a file in it", exit_code=ExitCode.BAD_DATA)
-        found[place] = digest
-    return found
 
 
 def _listed(contents: Contents, sums: Mapping[str, str]) -> dict[str, Any]:

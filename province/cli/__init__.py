@@ -20,6 +20,7 @@ from province.cli import (
     enrol,
     evidence,
     export,
+    incident,
     inventory,
     job,
     lab,
@@ -39,7 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A province's infrastructure: one model, applied by Ansible and Pulumi, proven by testinfra.\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data, 4 unreachable, 5 drift, 6 nothing selected, "
-    "7 this machine cannot do it, 8 some fact could not be read, 9 what is known is too old.",
+    "7 this machine cannot do it, 8 some fact could not be read, 9 what is known is too old, 10 a term of the law has "
+    "passed.",
 )
 
 
@@ -73,6 +75,7 @@ app.command("verify")(verify.verify)
 app.command("report")(verify.report)
 app.add_typer(dc.app, name="dc", help="One data centre, from bare hosts to filled cluster.")
 app.add_typer(evidence.app, name="evidence", help="What verification saw: is it as it was written, and what changed.")
+app.add_typer(incident.app, name="incident", help="Incidents: what happened, what the law wants by when, the drafts.")
 app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
 app.add_typer(runs.app, name="runs", help="What `province apply` did: history, differences, a page; pause and abort.")
 app.add_typer(lab.app, name="lab", help="The province on this machine.")

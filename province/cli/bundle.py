@@ -9,6 +9,7 @@ import typer
 
 from province.bundle import folder
 from province.bundle.gather import gather
+from province.bundle.sums import SUMS, Fault, checksum, faults
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode
 from province.fleet.load import load_fleet
@@ -32,13 +33,17 @@ def make(
         print_json({"folder": target, "sha256": digest})
         return
     counts = f"{len(contents.programs)} programs, {len(contents.images)} images, {len(contents.packages)} packages"
-    typer.echo(f"{target}: {counts}\nsha256 of {folder.SUMS}: {digest}")
+    typer.echo(f"{target}: {counts}\nsha256 of {SUMS}: {digest}")
 
 
 @app.command("verify")
 def verify(target: Annotated[Path, typer.Argument(help="The folder of a bundle.")], as_json: Json = False) -> None:
     """Name every file that is missing, altered or not listed; exit 1 when there is one."""
-    found = folder.faults(target)
+    tell(target, faults(target), as_json)
+
+
+def tell(target: Path, found: list[Fault], as_json: bool) -> None:
+    """Print what is wrong with a bundle and end with exit 1, or the checksum that vouches for it."""
     if as_json:
         print_json([vars(fault) for fault in found])
     else:
@@ -47,4 +52,4 @@ def verify(target: Annotated[Path, typer.Argument(help="The folder of a bundle."
     if found:
         raise typer.Exit(int(ExitCode.FAILED))
     if not as_json:
-        typer.echo(f"sha256 of {folder.SUMS}: {folder.checksum(target / folder.SUMS)}")
+        typer.echo(f"sha256 of {SUMS}: {checksum(target / SUMS)}")

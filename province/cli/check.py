@@ -43,5 +43,7 @@ def check(
         f"{len(fleet.controls)} controls, {len(fleet.features)} rows of the mission"
     )
     typer.echo(f"environment {environment}: {len(fleet.hosts)} hosts; no problems")
+    if unnamed := fleet.registers.unnamed_contacts:
+        typer.echo(f"{len(unnamed)} of {len(fleet.registers.incident_contacts.rows)} incident contacts are not named")
     if waiting:
         typer.echo(f"{len(waiting)} unverified facts block applying it: province check -e {environment} --ready")

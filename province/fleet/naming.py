@@ -124,6 +124,8 @@ GLOSSARY = (
         "the signed list of all runs of a folder of evidence, sealed or let go",
         "not a register, which is part of the model",
     ),
+    Term("incident", "sự cố", "something that happened and must be reported", "not an exercise, which is kept apart"),
+    Term("exercise", "diễn tập", "an incident that is only played; in no figure of the real ones"),
     Term("drift", "sai lệch", "a difference between the model and what a host or cluster really is"),
     Term("lab", "phòng thí nghiệm", "the province on one machine, without a route outside"),
     Term("mission", "nhiệm vụ", "everything that the province's agreement, reports and tasks name, row by row"),

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from province.fleet.cloud import CloudRequirement
+from province.fleet.duty import Duty
 from province.fleet.fact import Fact, FeatureId, Figure, Names, NonBlank, Slug, SourceRef
 from province.fleet.findings import Finding
 from province.fleet.policy import PolicyException, Project06Approval
@@ -110,18 +111,6 @@ class Rule(Row):
     features: tuple[FeatureId, ...] = ()
 
 
-class Duty(Row):
-    """Something people do: who, what, and within how many hours of the event where a law says so."""
-
-    id: Slug
-    name: Names
-    owner: Slug
-    statement: NonBlank
-    within_hours: PositiveInt | None = None
-    source: SourceRef
-    features: tuple[FeatureId, ...] = ()
-
-
 class EdgeService(Row):
     """What stands behind a commune's node: in which of its zones, and whether in every commune."""
 
@@ -210,6 +199,11 @@ class Registers(Fact):
     project06_approvals: Register[Project06Approval]
     cloud_criteria: Register[CloudRequirement]
     work_records: Register[WorkRecord]
+
+    @property
+    def unnamed_contacts(self) -> tuple[str, ...]:
+        """Scopes whose incident contact nobody has named yet."""
+        return tuple(row.scope for row in self.incident_contacts.rows if row.name is None)
 
     def by_name(self) -> dict[str, Register[Any]]:
         """Each register under the name of its file."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from province.bundle import folder as bundles
+from province.bundle.folder import archives as bundled_archives
+from province.bundle.sums import faults
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.lab import ca, engine, image, mirror, signatures, signed_zone
@@ -67,13 +68,13 @@ def goods(fleet: Fleet) -> Goods:
 
 def bundled_goods(bundle: Path) -> Goods:
     """The same from a bundle and from nowhere else; ProvinceError names the files of one that was touched."""
-    if found := bundles.faults(bundle):
+    if found := faults(bundle):
         raise ProvinceError(
             "\n".join([f"{bundle} is not the bundle that was made", *(f"  {fault}" for fault in found)]),
             hint="copy it anew from its source",
             exit_code=ExitCode.BAD_DATA,
         )
-    archives = bundles.archives(bundle)
+    archives = bundled_archives(bundle)
     note(archives)
     return Goods((), tuple(sorted((bundle.absolute() / "packages").glob("*.deb"))), archives)
 

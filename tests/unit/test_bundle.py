@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from province.bundle import folder
 from province.bundle.contents import Contents, Image, Program, licences, owners, read_packages
-from province.bundle.folder import Fault
+from province.bundle.sums import SUMS, Fault, checksum, faults
 from province.cli import app
 from province.errors import ExitCode, ProvinceError
 from province.lab.deb import Deb, make_deb
@@ -87,12 +87,12 @@ def all_bytes(place: Path) -> dict[str, bytes]:
 
 def test_two_bundles_of_the_same_contents_are_equal(contents: Contents, bundle: Path, tmp_path: Path) -> None:
     reordered = replace(contents, packages=tuple(reversed(contents.packages)))
-    assert folder.make(tmp_path / "second", reordered) == folder.checksum(bundle / folder.SUMS)
+    assert folder.make(tmp_path / "second", reordered) == checksum(bundle / SUMS)
     assert all_bytes(tmp_path / "second") == all_bytes(bundle)
 
 
 def test_a_bundle_as_it_was_made_is_faultless(bundle: Path) -> None:
-    assert folder.faults(bundle) == []
+    assert faults(bundle) == []
     listed = json.loads((bundle / folder.LIST).read_text(encoding="utf-8"))
     assert [(one["name"], one["version"], one["file"]) for one in listed["packages"]] == [
         ("tool", "1:2.0-1", "tool_2.0-1_all.deb")
@@ -100,16 +100,14 @@ def test_a_bundle_as_it_was_made_is_faultless(bundle: Path) -> None:
 
 
 def test_a_site_without_this_repository_can_check_it(bundle: Path) -> None:
-    done = subprocess.run(
-        ["sha256sum", "--check", "--strict", folder.SUMS], cwd=bundle, capture_output=True, check=False
-    )
+    done = subprocess.run(["sha256sum", "--check", "--strict", SUMS], cwd=bundle, capture_output=True, check=False)
     assert done.returncode == 0
 
 
 def test_one_altered_byte_is_refused_by_the_name_of_its_file(bundle: Path) -> None:
     file = bundle / "images/echo.tar"
     file.write_bytes(b"An image")
-    (fault,) = folder.faults(bundle)
+    (fault,) = faults(bundle)
     assert fault.file == "images/echo.tar"
     done = CliRunner().invoke(app, ["bundle", "verify", str(bundle)])
     assert done.exit_code == ExitCode.FAILED
@@ -120,7 +118,7 @@ def test_a_missing_and_an_added_file_are_named(bundle: Path) -> None:
     (bundle / "packages/tool_2.0-1_all.deb").unlink()
     (bundle / "packages/other_1_all.deb").write_bytes(b"")
     (bundle / "programs/link").symlink_to("go")
-    assert folder.faults(bundle) == [
+    assert faults(bundle) == [
         Fault("packages/other_1_all.deb", "is not in SHA256SUMS"),
         Fault("packages/tool_2.0-1_all.deb", "is missing"),
         Fault("programs/link", "is not in SHA256SUMS"),
@@ -128,16 +126,24 @@ def test_a_missing_and_an_added_file_are_named(bundle: Path) -> None:
 
 
 def test_a_list_that_leads_outside_is_refused(bundle: Path) -> None:
-    with (bundle / folder.SUMS).open("a", encoding="utf-8") as sums:
+    with (bundle / SUMS).open("a", encoding="utf-8") as sums:
         sums.write(f"{'0' * 64}  ../outside\n")
     with pytest.raises(ProvinceError, match=r"\.\./outside' is no checksum of a file in it"):
-        folder.faults(bundle)
+        faults(bundle)
+
+
+@pytest.mark.parametrize("end", [b"", b"\r", b"\x0b"])
+def test_a_list_whose_last_line_was_cut_is_refused(bundle: Path, end: bytes) -> None:
+    """Bytes that other readers take for the end of a line are changes, too."""
+    (bundle / SUMS).write_bytes((bundle / SUMS).read_bytes()[:-1] + end)
+    with pytest.raises(ProvinceError, match="does not end with a line feed"):
+        faults(bundle)
 
 
 def test_what_is_no_bundle_and_what_is_in_use_are_explained(bundle: Path, contents: Contents, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ProvinceError, match="is no bundle: it has no SHA256SUMS"):
-        folder.faults(tmp_path / "empty")
+        faults(tmp_path / "empty")
     with pytest.raises(ProvinceError, match="is not empty"):
         folder.make(bundle, contents)
 

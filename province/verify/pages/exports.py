@@ -35,7 +35,7 @@ def as_csv(report: Report) -> str:
     writer.writerow(COLUMNS)
     for record in counted(report):
         body = record.model_dump(mode="json") | {"controls": " ".join(map(str, record.controls))}
-        writer.writerow([_cell(body[name]) for name in COLUMNS])
+        writer.writerow([cell(body[name]) for name in COLUMNS])
     return "\ufeff" + text.getvalue()
 
 
@@ -76,6 +76,7 @@ _ELEMENTS = {
 }
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as a spreadsheet shows it: text that it would take for a formula is marked as text."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) else text
