@@ -62,7 +62,7 @@ def test_rules_speak_when_they_must_and_are_silent_otherwise(watcher: Connection
     """Prometheus' own test of rules, on the rules that the host has loaded."""
     cases = base64.b64encode(CASES.read_bytes()).decode()
     said = watcher.run(
-        f"file=$(mktemp); base64 -d <<< {cases} > $file; promtool test rules $file; code=$?; rm $file; exit $code"
+        f"file=$(mktemp); echo {cases} | base64 -d > $file; promtool test rules $file; code=$?; rm $file; exit $code"
     )
     assert said.rc == 0, said.stdout + said.stderr
 
