@@ -23,6 +23,7 @@ from province.fleet.rooms import check_rooms
 from province.fleet.site import HostRole, Site, SitePurpose
 from province.fleet.sizing import check_sizing
 from province.fleet.traffic import check_traffic
+from province.fleet.tunnels import check_room
 from province.fleet.work_record import check_work_records
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
     ]
     if not findings:
         findings += [*_addresses(fleet), *_waves(fleet), *(check_sizing(fleet) or check_capacity(fleet))]
+    if not findings:
+        findings += check_room(fleet.province, len(fleet.nodes), fleet.origins["province"])
     return findings
 
 

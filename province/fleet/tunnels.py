@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from province.fleet import addressing
 from province.fleet.addressing import AddressPair, Subnet
 from province.fleet.fact import DeviceName, RoutingDomain, Slug
+from province.fleet.findings import Finding
 from province.fleet.hosts import Host
 from province.fleet.province import EdgePath, Province
 
@@ -81,6 +82,20 @@ def plan_tunnels(province: Province, nodes: Iterable[Host], hosts: Iterable[Host
             if key not in ends:
                 ends[key] = _end(province, gateway, node.routing_domain, path)
             yield _tunnel(province, node, ends[key], preference)
+
+
+def check_room(province: Province, nodes: int, file: str) -> Iterator[Finding]:
+    """Every tunnel network of a gateway counts the nodes of all domains through, so it must have room for all."""
+    plan = province.addressing
+    room = 2 ** (32 - plan.tunnel_prefix.ipv4) - 1 - plan.tunnel_reserved
+    if nodes > room:
+        yield Finding(
+            file,
+            "addressing.tunnel_prefix.ipv4",
+            str(plan.tunnel_prefix.ipv4),
+            f"has room for {room} nodes of {nodes}",
+            "shorten the prefix; `tunnels` must hold as many networks as before",
+        )
 
 
 def gateway_device(province: Province, domain: RoutingDomain, path: EdgePath) -> DeviceName:

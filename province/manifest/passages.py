@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
@@ -150,7 +150,7 @@ def _at_node(fleet: Fleet, host: Host, known: tuple[Passage, ...]) -> Values:
         "zone_vlans": _vlans(fleet, zones),
         "zone_ports": _ports(fleet, zones),
         "internet_zones": internet,
-        "ways": _both_ways([*pairs, *((one["zone"], one["device"]) for one in internet)]),
+        "ways": _both_ways((*pairs, *((one["zone"], one["device"]) for one in internet))),
         "passages": [one.values for one in known if one.zone in there],
         "domain_prefixes": [],
         "node_management": [],
@@ -166,14 +166,16 @@ def _at_gateway(fleet: Fleet, gateway: Host, known: tuple[Passage, ...]) -> Valu
         "zone_vlans": [],
         "zone_ports": [],
         "internet_zones": [],
-        "ways": _both_ways([(str(one["device"]), inside) for one in domains]),
+        "ways": _both_ways(tuple((str(one["device"]), inside) for one in domains)),
         "passages": list(_doors_of_systems(known)),
         "domain_prefixes": domains,
         "node_management": _node_management(fleet),
     }
 
 
-def _both_ways(pairs: Iterable[tuple[str, str]]) -> list[Values]:
+@cache
+def _both_ways(pairs: tuple[tuple[str, str], ...]) -> list[Values]:
+    """Each pair there and back; nodes with the same lines have the same ways, so nobody may change them."""
     return [{"from": one, "to": other} for pair in pairs for one, other in (pair, pair[::-1])]
 
 

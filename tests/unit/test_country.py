@@ -97,6 +97,17 @@ def test_a_broken_fact_is_one_finding_that_names_its_file(tmp_path: Path, patter
     assert [one.file for one in caught.value.findings] == [f"inventories/fleet/communes/{path.name}"]
 
 
+def test_a_plan_whose_tunnels_have_no_room_is_one_finding(tmp_path: Path, pattern: Pattern) -> None:
+    (folder,) = write(tmp_path, pattern, country((120,))).values()
+    path = folder / "fleet" / "province.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("tunnel_prefix:\n    ipv4: 23", "tunnel_prefix:\n    ipv4: 24"), encoding="utf-8")
+    with pytest.raises(BadData) as caught:
+        load_fleet(OURS, root=folder)
+    (finding,) = caught.value.findings
+    assert (finding.key, finding.problem) == ("addressing.tunnel_prefix.ipv4", "has room for 239 nodes of 240")
+
+
 def test_a_cost_that_grows_with_the_country_is_not_flat() -> None:
     found = figures.summary([[_course(204, 1.0), _course(6642, 65.0)]])
     goals = found["goals"]
