@@ -16,11 +16,12 @@ from province.fleet.fact import Body
 from province.fleet.feature import check_features
 from province.fleet.findings import Finding
 from province.fleet.flows import check_systems
+from province.fleet.plan_check import check_plan
 from province.fleet.policy import check_policy
 from province.fleet.references import check_references, unresolved
 from province.fleet.register import check_registers
 from province.fleet.rooms import check_rooms
-from province.fleet.site import HostRole, Site, SitePurpose
+from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
 from province.fleet.traffic import check_traffic
 from province.fleet.tunnels import check_room
@@ -28,7 +29,6 @@ from province.fleet.work_record import check_work_records
 
 if TYPE_CHECKING:
     from province.fleet.fleet import Fleet
-    from province.fleet.province import Province
 
 REVIEW_DUE = timedelta(days=366)
 
@@ -41,7 +41,7 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
         *_sites(fleet),
         *check_clusters(fleet),
         *_overlay(fleet, declared_sites),
-        *_plan(fleet),
+        *check_plan(fleet.province, fleet.origins["province"]),
         *_catalogue(fleet),
     ]
     if not findings:
@@ -193,68 +193,6 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     if fleet.environment.communes != "all":
         for code in fleet.environment.communes:
             yield from unresolved(file, "communes", code, fleet.communes, "commune")
-
-
-def _plan(fleet: Fleet) -> Iterator[Finding]:
-    """Ranges of the plan must not overlap, and layouts must name zones and underlays that exist."""
-    plan, province = fleet.province.addressing, fleet.province
-    file = fleet.origins["province"]
-    ranges = {
-        **{f"bodies.{name}": pair for name, pair in plan.bodies.items()},
-        **{f"underlays.{name}": pair for name, pair in plan.underlays.items()},
-        "sites": plan.sites,
-        "tunnels": plan.tunnels,
-    }
-    names = sorted(ranges)
-    for position, one in enumerate(names):
-        for other in names[position + 1 :]:
-            if ranges[one].ipv4.overlaps(ranges[other].ipv4) or ranges[one].ipv6.overlaps(ranges[other].ipv6):
-                yield Finding(
-                    file,
-                    f"addressing.{one}",
-                    str(ranges[one].ipv4),
-                    f"overlaps {other}",
-                    "give each range its own",
-                )
-    zones = [zone.id for zone in province.site_zones]
-    for role, layout in province.roles.items():
-        for zone in layout.zones:
-            yield from unresolved(file, f"roles.{role}.zones", zone, zones, "zone")
-    for role, layout in province.roles.items():
-        for underlay in layout.underlays:
-            yield from unresolved(file, f"roles.{role}.underlays", underlay, plan.underlays, "underlay")
-    yield from _commune_zones(province, file)
-    yield from _paths(province, file)
-    for body in province.bodies.values():
-        if body.routing_domain not in plan.bodies:
-            yield Finding(file, "addressing.bodies", body.routing_domain, "has no range", "add the domain's range")
-    everywhere = {zone.id for zone in province.commune_zones} & set(zones)
-    yield from unresolved(file, "management_zone", province.management_zone, everywhere, "zone")
-
-
-def _paths(province: Province, file: str) -> Iterator[Finding]:
-    """Every path starts on an underlay, arrives at one of the gateways', and one of them is the leased line."""
-    for path in province.edge_paths:
-        yield from unresolved(file, f"edge_paths.{path.id}.id", path.id, province.addressing.underlays, "underlay")
-        arrivals = province.roles[HostRole.GATEWAY].underlays
-        yield from unresolved(file, f"edge_paths.{path.id}.arrives", path.arrives, arrivals, "underlay of the gateways")
-    leased = [path.id for path in province.edge_paths if path.backup is None]
-    if leased != [province.edge_paths[0].id]:
-        mend = "the leased line comes first and is the only path without `backup`"
-        yield Finding(file, "edge_paths", ", ".join(leased), "must begin with the one leased line", mend)
-    for body in province.bodies.values():
-        yield from unresolved(file, "domains", body.routing_domain, province.domains, "routing domain")
-    tags = Counter(domain.tag for domain in province.domains.values())
-    for tag in (tag for tag, count in tags.items() if count > 1):
-        yield Finding(file, "domains.tag", tag, "two domains share it", "give each domain a tag of its own")
-
-
-def _commune_zones(province: Province, file: str) -> Iterator[Finding]:
-    """No two zones of a commune share a name or a VLAN, else they would be one."""
-    for key in ("id", "vlan"):
-        claims = Counter(getattr(zone, key) for zone in province.commune_zones)
-        for claim in (claim for claim, count in claims.items() if count > 1):
-            yield Finding(file, f"commune_zones.{key}", str(claim), "two zones share it", "give each zone its own")
 
 
 def _addresses(fleet: Fleet) -> Iterator[Finding]:
