@@ -135,7 +135,8 @@ def _planning(results: Results) -> Iterable[str]:
 
 def _costs(results: Results) -> Iterable[str]:
     yield "## What one node costs"
-    yield "From `apply.json`, medians over 40 nodes of the lab; `host` is the processor of the node itself."
+    nodes = results["apply"]["figures"]["hosts"]
+    yield f"From `apply.json`, measured on {nodes} nodes of the lab; `host` is the processor of the node itself."
     rows = []
     for change in CHANGES:
         cost: HostCost = change.cost(results)

@@ -26,9 +26,9 @@ def test_every_node_of_the_country_is_in_a_wave() -> None:
 
 
 def test_few_nodes_wait_for_their_lines() -> None:
-    facts = replace(FACTS, forks=20)
-    assert batch_seconds(1, COST, 5.4, facts, ASSUMED) == pytest.approx(1 + 2.3 + 0.7)
-    assert batch_seconds(21, COST, 5.4, facts, ASSUMED) == pytest.approx(2 * 4)
+    facts, cost = replace(FACTS, forks=20), replace(COST, controller_seconds=0.1)
+    assert batch_seconds(1, cost, 5.4, facts, ASSUMED) == pytest.approx(1 + 2.3 + 0.1)
+    assert batch_seconds(21, cost, 5.4, facts, ASSUMED) == pytest.approx(2 * 3.4)
 
 
 def test_many_forks_wait_for_the_controller() -> None:
