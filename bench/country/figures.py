@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from bench.apply.figures import Goal
+from bench.country.synthetic import SIZES
 from province.fleet.fact import Fact
 
 T = TypeVar("T")
@@ -76,7 +77,8 @@ Round = Sequence[Result]
 def summary(rounds: Sequence[Round]) -> dict[str, object]:
     """Medians over the rounds, the least and the most beside them.
 
-    Whether the cost is flat is a ratio inside one round: the machine is not equally busy in the next one.
+    The goals are those of the whole country: courses over a part of it say nothing about them. Whether the cost is flat
+    is a ratio inside one round: the machine is not equally busy in the next one.
     """
     courses: list[Course] = [list(course) for course in zip(*rounds, strict=True)]
     stages = ["planning", *courses[0][0].stages]
@@ -84,6 +86,7 @@ def summary(rounds: Sequence[Round]) -> dict[str, object]:
     flat = {name: _middle(rounds, partial(_ratio, name)) for name in stages if name != "plan"}
     seconds = statistics.median(one.planning.seconds for one in largest)
     memory = max(one.planning.peak_mib for one in largest)
+    country = largest[0].provinces == len(SIZES)
     goals = (
         _at_most("seconds until all nodes are planned, median", SECONDS, seconds),
         _at_most("MiB of memory until all nodes are planned, most", MEMORY_MIB, memory),
@@ -94,7 +97,7 @@ def summary(rounds: Sequence[Round]) -> dict[str, object]:
         "load_average": _middle(largest, lambda one: one.load_average),
         "courses": [_course(course, stages) for course in courses],
         "cpu_of_a_node_in_the_largest_to_the_smallest_course": flat,
-        "goals": [one.shown() for one in goals],
+        "goals": [one.shown() for one in goals] if country else [],
     }
 
 

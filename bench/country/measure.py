@@ -35,14 +35,15 @@ def measure(words: Sequence[str]) -> dict[str, object]:
     parser = argparse.ArgumentParser(prog="python -m bench country")
     parser.add_argument("--rounds", type=int, default=3, help="how often every course is run (default: 3)")
     parser.add_argument("--more", action="store_true", help="add these rounds to those of the result that is there")
+    parser.add_argument("--courses", type=int, nargs="+", default=COURSES, help="provinces of each (default: 1 9 34)")
     options = parser.parse_args(words)
     rounds: list[list[Result]] = []
     if options.more:
         rounds = _ROUNDS.validate_python(json.loads(RESULT.read_text(encoding="utf-8"))["figures"]["seen"])
     with tempfile.TemporaryDirectory(prefix="province-country-") as place:
-        write(Path(place), read_pattern(inventories_root()), country())
+        write(Path(place), read_pattern(inventories_root()), country()[: max(options.courses)])
         for _ in range(options.rounds):
-            rounds.append([_course(Path(place), provinces) for provinces in COURSES])
+            rounds.append([_course(Path(place), provinces) for provinces in options.courses])
     return {**summary(_checked(rounds)), "seen": _ROUNDS.dump_python(rounds)}
 
 

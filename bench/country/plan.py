@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from bench.country.figures import WaveSize
 from province.fleet.fact import Body
 from province.fleet.fleet import Fleet
 from province.fleet.province import WaveStage
-from province.fleet.waves import plan_waves
+from province.fleet.waves import Wave, plan_waves
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,17 @@ def plan_country(fleets: Mapping[str, Fleet], stages: Iterable[WaveStage]) -> tu
             shards.setdefault(province, []).append(name)
         batches += [Batch(wave.number, wave.stage, one, tuple(shards[one])) for one in sorted(shards)]
     return tuple(batches)
+
+
+def wave_sizes(provinces: Mapping[str, str], waves: Iterable[Wave]) -> tuple[WaveSize, ...]:
+    """How large waves and their batches are; `provinces` says in which province each commune is, by code."""
+    found = []
+    for wave in waves:
+        batches = Counter(provinces[code] for code, _ in wave.nodes)
+        found.append(
+            WaveSize(stage=wave.stage, nodes=len(wave.nodes), batches=len(batches), largest=max(batches.values()))
+        )
+    return tuple(found)
 
 
 def clashes(fleets: Iterable[Fleet]) -> list[str]:

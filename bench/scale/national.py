@@ -6,10 +6,12 @@ one province times a count, and every count that nobody measured is an assumptio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
+
+from bench.country.figures import WaveSize
 
 Results = Mapping[str, Mapping[str, Any]]
 """The content of `bench/results/<name>.json` by name."""
@@ -74,7 +76,8 @@ class Assumptions:
 class Facts:
     """What the model says. Capacities in megabit per second, shares and limits in percent, retention in months.
 
-    `forks`: hosts at which one run works at the same time (ansible.cfg).
+    `hosts`: nodes and hosts at sites of all provinces. `forks`: hosts at which one run works at the same time, as
+    ansible.cfg has it.
     """
 
     mbps: int
@@ -83,6 +86,8 @@ class Facts:
     uplink_gbps: float
     retention_months: int
     forks: int
+    provinces: int
+    hosts: int
 
     @property
     def free_mbps(self) -> float:
@@ -124,26 +129,28 @@ def batch_seconds(nodes: int, cost: HostCost, mbps: float, facts: Facts, assumed
     return max(by_processor, ceil(nodes / facts.forks) * one)
 
 
-def waves(results: Results, change: Change, facts: Facts, assumed: Assumptions) -> tuple[Wave, ...]:
-    """The waves that the model plans for the country, with what a change of this kind takes in each."""
+def waves(
+    results: Results, planned: Iterable[WaveSize], change: Change, facts: Facts, assumed: Assumptions
+) -> tuple[Wave, ...]:
+    """The waves that the model has `planned` for the country, with what a change of this kind takes in each."""
     cost = change.cost(results)
     return tuple(
         Wave(
-            stage=one["stage"],
-            nodes=one["nodes"],
-            controllers=one["batches"],
-            largest=one["largest"],
-            free_seconds=batch_seconds(one["largest"], cost, facts.free_mbps, facts, assumed),
-            full_seconds=batch_seconds(one["largest"], cost, facts.full_mbps, facts, assumed),
-            alone_seconds=batch_seconds(one["nodes"], cost, facts.free_mbps, facts, assumed),
-            gigabytes=one["nodes"] * cost.bytes_both / GIGA,
+            stage=one.stage,
+            nodes=one.nodes,
+            controllers=one.batches,
+            largest=one.largest,
+            free_seconds=batch_seconds(one.largest, cost, facts.free_mbps, facts, assumed),
+            full_seconds=batch_seconds(one.largest, cost, facts.full_mbps, facts, assumed),
+            alone_seconds=batch_seconds(one.nodes, cost, facts.free_mbps, facts, assumed),
+            gigabytes=one.nodes * cost.bytes_both / GIGA,
         )
-        for one in largest_course(results)["waves"]
+        for one in planned
     )
 
 
 def largest_course(results: Results) -> Mapping[str, Any]:
-    """The whole country as `bench country` went over it."""
+    """The most provinces that `bench country` went over."""
     course: Mapping[str, Any] = results["country"]["figures"]["courses"][-1]
     return course
 
@@ -158,11 +165,11 @@ class Objects:
     largest: int
 
 
-def objects(results: Results, assumed: Assumptions) -> tuple[Objects, ...]:
+def objects(results: Results, facts: Facts, assumed: Assumptions) -> tuple[Objects, ...]:
     """What the stacks of one site register, in each state that `bench stacks` knows, times all sites."""
     stacks = results["stacks"]["figures"].values()
     states = next(iter(stacks))
-    sites = largest_course(results)["provinces"] * assumed.sites
+    sites = facts.provinces * assumed.sites
     return tuple(
         Objects(state, total := sum(one[state] for one in stacks), total * sites, max(one[state] for one in stacks))
         for state in states
@@ -185,14 +192,13 @@ class Evidence:
 def evidence(results: Results, facts: Facts, assumed: Assumptions) -> Evidence:
     """Bytes of a line as measured, times every check of every host on every day."""
     measured = results["evidence"]["figures"]
-    hosts = largest_course(results)["hosts"]
-    lines = hosts * assumed.checks * assumed.runs_a_day * DAYS
+    lines = facts.hosts * assumed.checks * assumed.runs_a_day * DAYS
     per_line = measured["evidence_mib"] * MEBI / measured["lines"]
     table = measured["duckdb_parquet"]
     inspected = measured["verify_every_byte_and_signature"]["cpu_seconds"] / measured["lines"]
     written = lines * per_line / 2**30
     return Evidence(
-        hosts=hosts,
+        hosts=facts.hosts,
         lines=lines,
         bytes_per_line=per_line,
         written_gib=written,

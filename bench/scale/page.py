@@ -8,10 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+import yaml
+
+from bench.country.figures import WaveSize
+from bench.country.plan import wave_sizes
+from bench.country.synthetic import SIZES, country, province_files, read_pattern
 from bench.scale.national import (
     CHANGES,
     Assumptions,
-    Change,
     Facts,
     HostCost,
     Objects,
@@ -22,7 +26,9 @@ from bench.scale.national import (
     objects,
     waves,
 )
-from province.fleet.load import load_fleet
+from province.fleet.commune import Commune
+from province.fleet.load import inventories_root, load_fleet
+from province.fleet.waves import plan_waves
 from province.verify.evidence import ROUTINE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -40,9 +46,9 @@ the same time. Seconds come from a machine of two cores that other work shared: 
 """
 
 WAVES = """\
-Waves are those of `plan_country` over all provinces (`bench/country/plan.py`): one batch and one controller for each
-province in a wave. *Free*: the line carries nothing else. *Full*: every class of traffic wants it, and the change has
-what its class is sure of. *One for all*: one controller at the centre, lines free. The largest batch decides.
+Waves are those of the model over all communes together (`province/fleet/waves.py`): one batch and one controller for
+each province in a wave. *Free*: the line carries nothing else. *Full*: every class of traffic wants it, and the change
+has what its class is sure of. *One for all*: one controller at the centre, lines free. The largest batch decides.
 """
 
 MISSING = """\
@@ -74,15 +80,30 @@ def read_facts() -> Facts:
         uplink_gbps=min(link.gbps for link in fleet.primary_site.uplinks),
         retention_months=fleet.province.evidence.retention[ROUTINE],
         forks=settings.getint("defaults", "forks"),
+        provinces=len(SIZES),
+        hosts=2 * sum(SIZES) + len(SIZES) * sum(1 for host in fleet.hosts.values() if host.site),
     )
 
 
-def scale_page(results: Results, facts: Facts, assumed: Assumptions) -> str:
+def read_waves() -> tuple[WaveSize, ...]:
+    """The waves of the whole synthetic country, from its communes alone."""
+    pattern = read_pattern(inventories_root())
+    communes: dict[str, Commune] = {}
+    provinces: dict[str, str] = {}
+    for place in country():
+        for name, text in province_files(pattern, place).items():
+            if name.startswith("fleet/communes/"):
+                commune = Commune.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))
+                communes[commune.code], provinces[commune.code] = commune, place.id
+    return wave_sizes(provinces, plan_waves(communes, load_fleet("production").province.stages))
+
+
+def scale_page(results: Results, planned: Sequence[WaveSize], facts: Facts, assumed: Assumptions) -> str:
     """The whole page."""
     parts = [HEAD, *_planning(results), *_costs(results), "## Waves", WAVES]
     for change in CHANGES:
-        parts += [f"### {change.name.capitalize()}", *_waves(results, change, facts, assumed)]
-    parts += [*_lines(results, facts), *_objects(objects(results, assumed)), *_evidence(results, facts, assumed)]
+        parts += [f"### {change.name.capitalize()}", *_waves(waves(results, planned, change, facts, assumed))]
+    parts += [*_lines(results, facts), *_objects(objects(results, facts, assumed)), *_evidence(results, facts, assumed)]
     return "\n\n".join(part.rstrip("\n") for part in [*parts, *_assumptions(facts, assumed), MISSING]) + "\n"
 
 
@@ -98,6 +119,11 @@ def _planning(results: Results) -> Iterable[str]:
         f"and {cost['peak_mib']:,} MiB, all in one process. A node costs {ratio:.2f} times what it costs in one "
         "province of 204. From `country.json`, which has every stage and every round."
     )
+    if course["provinces"] < len(SIZES):
+        yield (
+            f"That is {course['provinces']} of {len(SIZES)} provinces: the whole country was not gone over yet "
+            "(`python -m bench country` on a machine that is free for some minutes, then `python -m bench.scale`)."
+        )
     yield _table(
         ("stage", "ms of CPU for a node", "peak MiB"),
         [
@@ -109,7 +135,8 @@ def _planning(results: Results) -> Iterable[str]:
 
 def _costs(results: Results) -> Iterable[str]:
     yield "## What one node costs"
-    yield "From `apply.json`, medians over 40 nodes of the lab; `host` is the processor of the node itself."
+    nodes = results["apply"]["figures"]["hosts"]
+    yield f"From `apply.json`, measured on {nodes} nodes of the lab; `host` is the processor of the node itself."
     rows = []
     for change in CHANGES:
         cost: HostCost = change.cost(results)
@@ -118,8 +145,7 @@ def _costs(results: Results) -> Iterable[str]:
     yield _table(("what changes", "controller, s", "host, s", "line, MB", "figure"), rows)
 
 
-def _waves(results: Results, change: Change, facts: Facts, assumed: Assumptions) -> Iterable[str]:
-    found = waves(results, change, facts, assumed)
+def _waves(found: Sequence[Wave]) -> Iterable[str]:
     yield _table(
         ("wave", "nodes", "controllers", "largest batch", "free", "full", "one for all", "GB"),
         [(*_wave(one), f"{one.gigabytes:.2f}") for one in found],
@@ -164,7 +190,7 @@ def _objects(found: Sequence[Objects]) -> Iterable[str]:
 
 
 def _evidence(results: Results, facts: Facts, assumed: Assumptions) -> Iterable[str]:
-    found, provinces = evidence(results, facts, assumed), largest_course(results)["provinces"]
+    found, provinces = evidence(results, facts, assumed), facts.provinces
     yield "## Evidence of a year"
     yield (
         f"{found.hosts:,} hosts, {assumed.checks} checks, {assumed.runs_a_day} run a day: {found.lines / 1e6:,.0f} "
