@@ -103,4 +103,7 @@ def test_a_node_says_how_much_it_likes_a_path_in_both_directions(production: Fle
     for tunnel in production.tunnels_of(node.name):
         session = sessions[tunnel.node_device]
         assert session.count(f"bgp_local_pref = {200 - tunnel.preference};") == 2
-        assert session.count("bgp_path.prepend(") == 2 * tunnel.preference
+        # And, in a copy that drains this tunnel, so much less that every other one goes before it.
+        drained = len(production.tunnels_of(node.name))
+        assert session.count("bgp_path.prepend(") == 2 * (tunnel.preference + drained)
+        assert session.count(f"if {tunnel.preference} ~ DRAINED then bgp_local_pref = {100 - tunnel.preference};") == 2
