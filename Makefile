@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down test test-without-lab check offline-tests lint soak bench report clean
+.PHONY: help setup lab lab-down test test-without-lab check offline-tests offline-model offline-stacks lint soak bench report clean
 
 PROVINCE := .venv/bin/province
 OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
@@ -43,8 +43,15 @@ test-without-lab: setup lint ## the same where no host can start; tests that nee
 check: setup ## lint, types and every offline test, both at once; needs neither root nor network
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint offline-tests
 
+# Two processes for two cores.
 offline-tests: setup
-	@.venv/bin/pytest -q --numprocesses=2 --dist=loadfile $(OFFLINE_TESTS)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target offline-model offline-stacks
+
+offline-model:
+	@.venv/bin/pytest -q tests/unit tests/static tests/render
+
+offline-stacks:
+	@.venv/bin/pytest -q tests/synth
 
 lint: setup ## ruff, mypy strict, yamllint, ansible-lint, shellcheck, actionlint, the data
 	@tools/lint

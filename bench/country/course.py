@@ -93,7 +93,7 @@ class Course:
 
     def _plan(self) -> int:
         first = next(iter(self.fleets.values()))
-        self.batches = plan_country(self.fleets, first.province.stages)
+        self.batches = plan_country(self.fleets, first.province.rollout.stages)
         return len(self.batches)
 
     def _render(self, sample: int) -> int:

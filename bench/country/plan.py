@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.country.figures import WaveSize
 from province.fleet.fact import Body
 from province.fleet.fleet import Fleet
-from province.fleet.province import WaveStage
+from province.fleet.rollout import WaveStage
 from province.fleet.waves import Wave, plan_waves
 
 

@@ -95,7 +95,7 @@ def read_waves() -> tuple[WaveSize, ...]:
             if name.startswith("fleet/communes/"):
                 commune = Commune.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))
                 communes[commune.code], provinces[commune.code] = commune, place.id
-    return wave_sizes(provinces, plan_waves(communes, load_fleet("production").province.stages))
+    return wave_sizes(provinces, plan_waves(communes, load_fleet("production").province.rollout.stages))
 
 
 def scale_page(results: Results, planned: Sequence[WaveSize], facts: Facts, assumed: Assumptions) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,12 +33,6 @@ License: GPL-2+
  On Debian systems, see /usr/share/common-licenses/GPL-2.
 """
 MACHINE = Path("/")
-
-
-@pytest.fixture(autouse=True)
-def _own_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command cuts tracebacks off for its whole process, which here is everybody's."""
-    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,8 @@ def test_two_secrets_never_share_a_key() -> None:
         (certificate(NAME, authority.make("other", NOW)), timedelta(), "not signed by the authority"),
         ("nonsense", timedelta(), "is no certificate"),
     ],
+    # A certificate is another one at every start, and tests that run side by side must have the same names.
+    ids=["missing", "new", "in use", "two thirds over", "over", "of another name", "of another authority", "nonsense"],
 )
 def test_a_certificate_is_due_when_it_does_not_serve_on(there: str, later: timedelta, why: str) -> None:
     found = judge(NAME, {("portal", NAME.secret): there}, SIGNER.pem, NOW + later)

@@ -80,7 +80,7 @@ def _ranges(number: int) -> list[NetworkPair]:
 
 
 def test_every_node_is_in_one_batch_and_no_commune_twice_in_a_wave(fleets: dict[str, Fleet]) -> None:
-    batches = plan_country(fleets, fleets["mau-01"].province.stages)
+    batches = plan_country(fleets, fleets["mau-01"].province.rollout.stages)
     planned = [(one.province, name) for one in batches for name in one.nodes]
     assert sorted(planned) == sorted((name, node.name) for name, fleet in fleets.items() for node in fleet.nodes)
     communes = Counter((one.wave, name.rpartition("-")[0]) for one in batches for name in one.nodes)

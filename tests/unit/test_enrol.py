@@ -129,7 +129,7 @@ def test_the_register_is_written_once_and_again_only_when_something_changes(lab:
     assert register(lab, answers, NOW + LIFE * 0.7).signed == (name,), "renewed"
 
 
-@pytest.mark.parametrize("text", ["", "hello", request("a").replace("M", "N", 3)])
+@pytest.mark.parametrize("text", ["", "hello", request("a").replace("M", "N", 3)], ids=["empty", "hello", "broken"])
 def test_what_is_no_request_is_refused_with_the_host_s_name(text: str, lab: Fleet) -> None:
     name = next(iter(lab.hosts))
     with pytest.raises(ProvinceError, match=f"{name}: its certificate request cannot be used"):

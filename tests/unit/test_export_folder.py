@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from province.cli import app
 from province.errors import ExitCode, ProvinceError
 from province.exports import folder
 from province.exports.consumers import CONSUMERS
-
-
-@pytest.fixture(autouse=True)
-def _own_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command cuts tracebacks off for its whole process, which here is everybody's."""
-    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
 
 
 def put(place: Path, files: dict[str, str]) -> folder.Plan:
