@@ -1,6 +1,7 @@
 "use strict";
 // Shows what the server tells of runs, and again whenever a journal has grown. Texts of hosts are never taken for markup.
 const FIGURES = ["ok", "changed", "verified", "failed", "unreachable", "went back", "left"];
+const COUNTED = new Set(["hosts", ...FIGURES]);
 
 function element(name, text, kind) {
   const made = document.createElement(name);
@@ -11,7 +12,7 @@ function element(name, text, kind) {
 
 function row(cell, values) {
   const made = element("tr");
-  for (const value of values) made.append(element(cell, value, typeof value === "number" ? "number" : ""));
+  for (const value of values) made.append(element(cell, value, typeof value === "number" || (cell === "th" && COUNTED.has(value)) ? "number" : ""));
   return made;
 }
 
