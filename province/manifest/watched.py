@@ -19,13 +19,14 @@ def watched_view(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "monitoring_kept_days": rules.kept_days,
         "monitoring_certificate_days": rules.certificate_days,
         "watchers": [{"name": one.name, "fqdn": one.fqdn} for one in peers.with_duty(Duty.MONITORING, host)],
-        "watched_hosts": [_watched(one, host, peers) for one in fleet.hosts.values()] if watching else [],
+        "watched_hosts": [_watched(fleet, one, host, peers) for one in fleet.hosts.values()] if watching else [],
     }
 
 
-def _watched(other: Host, host: Host, peers: Peers) -> dict[str, str]:
+def _watched(fleet: Fleet, other: Host, host: Host, peers: Peers) -> dict[str, str]:
     """A host as a watcher finds it: a node through the tunnels, in the management zone of its own prefix."""
-    address = peers.address(other, host) if other.site else other.interface("management").address
+    zone = fleet.province.management_zone
+    address = peers.address(other, host) if other.site else other.interface(zone).address
     return {
         "name": other.name,
         "fqdn": other.fqdn,
