@@ -18,9 +18,8 @@ SETTLES = "chronyc waitsync 10 0 0 5"
 """Nearly a minute, as long as a single probe may last; ends at once when the clock follows somebody."""
 
 
-@pytest.fixture
 def settled(host: Connection, acting_host: Connection) -> Connection:
-    """Where to ask about the clock.
+    """Where to ask about a host's clock.
 
     A daemon that has just started follows nobody for some minutes, the longer if its servers start with it. What was
     gathered then is asked anew, after a wait; whether the clock is right is for the tests to say.
@@ -51,16 +50,16 @@ def test_the_clock_follows_the_declared_servers_only(host: Connection, expected:
 @control(61)
 @pytest.mark.proves(96)
 @pytest.mark.hosts("edge", "gateway", "bastion", "control-plane", "worker", "storage", "ingress")
-def test_a_server_of_the_province_answers(settled: Connection) -> None:
+def test_a_server_of_the_province_answers(host: Connection, acting_host: Connection) -> None:
     """Over the lines to the communes as well as inside a site."""
-    sources = facts.parse_time_sources(settled.check_output(facts.TIME_SOURCES))
+    sources = facts.parse_time_sources(settled(host, acting_host).check_output(facts.TIME_SOURCES))
     assert [one.address for one in sources if one.selected and one.reachable] != []
 
 
 @control(61)
-def test_the_clock_is_in_step(settled: Connection, expected: Expected) -> None:
+def test_the_clock_is_in_step(host: Connection, acting_host: Connection, expected: Expected) -> None:
     """Off by less than the model allows; field order of chronyc(1), `tracking`."""
-    fields = settled.check_output(facts.TIME_TRACKING).split(",")
+    fields = settled(host, acting_host).check_output(facts.TIME_TRACKING).split(",")
     stratum, offset, leap = int(fields[2]), float(fields[4]), fields[13]
     assert 0 < stratum < UNSYNCHRONISED
     assert abs(offset) < expected.facts["clock_maximum_offset_s"]
