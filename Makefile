@@ -2,11 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down test test-without-lab check offline-tests offline-model offline-stacks lint soak bench report clean
+.PHONY: help setup lab lab-down test test-without-lab check offline-tests offline-model offline-stacks consumer-tests lint soak bench report clean
 
 PROVINCE := .venv/bin/province
 OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
-LIVE_TESTS := tests/lab tests/cluster tests/browser tests/consumers
+# Judged by programs that tools/consumers installs; they need no lab.
+CONSUMER_TESTS := tests/consumers
+LIVE_TESTS := tests/lab tests/cluster tests/browser
 # How many communes the lab runs, instead of those that inventories/lab/environment.yml names.
 export PROVINCE_COMMUNES := $(COMMUNES)
 # LAB_HA=1: with spare hosts, so that clusters survive the loss of one.
@@ -29,16 +31,15 @@ lab-down: setup ## stop the lab and remove everything of it (root)
 test: setup ## everything that CI runs: lint, types, every test, the real lab (root)
 	@tools/need-root "make test"
 	@$(PROVINCE) toolchain build >/dev/null # also what only a test asks for: inside the lab no registry answers
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory offline-tests
-	@$(MAKE) --no-print-directory lab
 	@tools/browser
 	@tools/consumers
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint offline-tests consumer-tests
+	@$(MAKE) --no-print-directory lab
 	@$(PROVINCE) lab run -- .venv/bin/pytest --durations=30 --durations-min=5 $(LIVE_TESTS)
 
 test-without-lab: setup lint ## the same where no host can start; tests that need one are skipped with the reason
 	@tools/consumers
-	@.venv/bin/pytest $(OFFLINE_TESTS) $(LIVE_TESTS)
+	@.venv/bin/pytest $(OFFLINE_TESTS) $(CONSUMER_TESTS) $(LIVE_TESTS)
 
 check: setup ## lint, types and every offline test, both at once; needs neither root nor network
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint offline-tests
@@ -52,6 +53,9 @@ offline-model:
 
 offline-stacks:
 	@.venv/bin/pytest -q tests/synth
+
+consumer-tests: setup
+	@.venv/bin/pytest -q $(CONSUMER_TESTS)
 
 lint: setup ## ruff, mypy strict, yamllint, ansible-lint, shellcheck, actionlint, the data
 	@tools/lint
