@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,15 +12,15 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.locking import Holder, Lock, Locked, hold
 from province.manifest.build import Builder
+from province.ops.actions.hands import hands_for
 from province.ops.workplace import Workplace
 from province.rollout import journal
 from province.rollout.batches import batches_of
 from province.rollout.conduct import Hands, conduct
-from province.rollout.entries import Begun, Ended, PlannedBatch, Resumed, Wish
+from province.rollout.entries import APPLY, Begun, Ended, PlannedBatch, Resumed, Wish
 from province.rollout.history import state
 from province.rollout.journal import FileJournal, Watch
 from province.rollout.plan import Plan
-from province.rollout.real_hands import RealHands
 from province.rollout.requests import Request
 from province.rollout.state import Run
 from province.verify.checkout import commit
@@ -32,12 +32,16 @@ UNREADABLE = ("{{", "{%", "{#")
 
 @dataclass(frozen=True)
 class Intent:
-    """Why a run is made, and what it is about: all of a host, or only some capabilities; `soak` overrules the model."""
+    """Why a run is made, and what it is about: all of a host, or only some capabilities; `soak` overrules the model.
+
+    `against` names what an emergency goes over (`fleet/calendar.py`).
+    """
 
     reason: str
     ticket: str = ""
     only: tuple[str, ...] = ()
     soak: int | None = None
+    against: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what could not be written on every host."""
@@ -66,6 +70,20 @@ def all_runs(runs: Path) -> list[Run]:
 
 
 @dataclass(frozen=True)
+class Order:
+    """What an operator's action does: the verb with its arguments, who is together, percent of a batch that may fail.
+
+    An `urgent` one waits for nobody: not for a run that has not ended, nor for the controller of one.
+    """
+
+    verb: str
+    arguments: Mapping[str, str]
+    batches: tuple[PlannedBatch, ...]
+    failed_budget: float
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
 class Controller:
     """One environment's desk; `watch` hears of every line of a run, `waits` of what is waited for."""
 
@@ -73,7 +91,7 @@ class Controller:
     fleet: Fleet
     watch: Watch
     waits: Callable[[str], None]
-    hands: Callable[..., Hands] = RealHands
+    hands: Callable[..., Hands] = hands_for
 
     @property
     def runs(self) -> Path:
@@ -81,12 +99,18 @@ class Controller:
         return runs_of(self.work)
 
     @contextmanager
-    def alone(self, what: str, *, patient: bool = False) -> Iterator[Lock]:
+    def alone(self, what: str, *, patient: bool = False, urgent: bool = False) -> Iterator[Lock]:
         """Be the only controller of this environment; `patient`: wait for what a dead one had started.
+
+        An `urgent` one is the only one of its kind, beside any other.
 
         Raises Locked, which names the other one.
         """
-        with hold(self.runs / "lock", Holder.this_process(what), self.waits if patient else None) as lock:
+        with hold(
+            self.runs / ("lock-urgent" if urgent else "lock"),
+            Holder.this_process(what),
+            self.waits if patient else None,
+        ) as lock:
             if lock.left_over:
                 self.waits(f"the controller before this one was killed: {lock.left_over.said(datetime.now(UTC))}")
             yield lock
@@ -102,8 +126,12 @@ class Controller:
 
     def begin(self, plan: Plan, intent: Intent, lock: Lock) -> Run:
         """Make what is planned so, in batches."""
-        rules = self.fleet.province.rollout
         batches = batches_of(self.fleet, [self.fleet.hosts[one.host] for one in plan.differing])
+        order = Order(APPLY, {}, batches, self.fleet.province.rollout.failed_budget)
+        return self.carry_out(order, plan, intent, lock)
+
+    def carry_out(self, order: Order, plan: Plan, intent: Intent, lock: Lock) -> Run:
+        """Do what is ordered to the hosts of a plan, in batches."""
         begun = Begun(
             time=datetime.now(UTC),
             run=journal.new_run(),
@@ -113,12 +141,16 @@ class Controller:
             ticket=intent.ticket,
             commit=commit(self.work.checkout),
             only=intent.only,
-            batches=tuple(_soaked(batch, intent.soak) for batch in batches),
+            verb=order.verb,
+            arguments=dict(order.arguments),
+            against=intent.against,
+            urgent=order.urgent,
+            batches=tuple(_soaked(batch, intent.soak) for batch in order.batches),
             digests=plan.digests,
             as_declared=plan.as_declared,
             lost=plan.lost,
-            failed_budget=rules.failed_budget,
-            unreachable_budget=rules.unreachable_budget,
+            failed_budget=order.failed_budget,
+            unreachable_budget=self.fleet.province.rollout.unreachable_budget,
         )
         return self._conduct(FileJournal.begin(self.runs, begun, self.watch), lock)
 
@@ -131,7 +163,7 @@ class Controller:
         if folder is None:
             raise ProvinceError("no run waits to be resumed", exit_code=ExitCode.NOTHING_SELECTED)
         run = journal.read_run(folder)
-        if moved := moved_since(run, builder):
+        if run.begun.verb == APPLY and (moved := moved_since(run, builder)):
             raise ProvinceError(
                 f"the model changed since run {run.id} was planned: {' '.join(moved)} would get something else",
                 hint=f"check out {run.begun.commit[:12]} and resume it, or end it: province runs abort {run.id}",
@@ -148,7 +180,7 @@ class Controller:
         if run.ended:
             raise ProvinceError(f"run {run.id} has ended: {run.ended.end}", exit_code=ExitCode.USAGE)
         try:
-            with self.alone(f"{wish} run {run.id}", patient=True) as lock:
+            with self.alone(f"{wish} run {run.id}", patient=True, urgent=run.begun.urgent) as lock:
                 if wish == "pause":
                     raise ProvinceError(
                         f"nobody conducts run {run.id}: it is {state(run)}", hint="province apply --resume goes on"
@@ -179,8 +211,8 @@ class Controller:
             opened.close()
 
     def _unfinished(self) -> Path | None:
-        """The newest run without an end; only journals that could matter are read whole."""
-        return next((one for one in reversed(journal.folders(self.runs)) if not _has_ended(one)), None)
+        """The newest run that others wait for; only journals that could matter are read whole."""
+        return next((one for one in reversed(journal.folders(self.runs)) if not _is_over(one)), None)
 
 
 def _broken_off(run: Run, why: str) -> ProvinceError:
@@ -216,5 +248,7 @@ def _soaked(batch: PlannedBatch, soak: int | None) -> PlannedBatch:
     return batch if soak is None else batch.model_copy(update={"soak_seconds": soak})
 
 
-def _has_ended(folder: Path) -> bool:
-    return isinstance(journal.read(folder)[-1], Ended)
+def _is_over(folder: Path) -> bool:
+    """Whether nobody has to wait for a run: it has ended, or never was in anybody's way."""
+    first, *_ = entries = journal.read(folder)
+    return isinstance(entries[-1], Ended) or (isinstance(first, Begun) and first.urgent)
