@@ -10,6 +10,7 @@ import typer
 from province.cli import (
     apply,
     bundle,
+    calendar,
     certificates,
     check,
     cloud,
@@ -67,6 +68,7 @@ app.command("cloud")(cloud.cloud)
 app.command("export")(export.export)
 app.command("up")(job.up)
 app.command("apply")(apply.apply)
+app.command("calendar")(calendar.calendar)
 app.command("why")(runs.why)
 app.command("drift")(drift.find_drift)
 app.command("enrol")(enrol.enrol)

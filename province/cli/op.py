@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -14,7 +15,6 @@ from province.cli.job import ready
 from province.cli.options import Environment, Json, print_json
 from province.cli.watch import watching
 from province.errors import ExitCode
-from province.fleet.fleet import Fleet
 from province.manifest.capability import CHECKOUT
 from province.ops.actions.action import Scene, batches, chosen, look
 from province.ops.actions.catalogue import ACTIONS, action_of
@@ -25,6 +25,7 @@ from province.ops.workplace import Workplace
 from province.rollout.controller import Controller, Intent, Order
 from province.rollout.entries import AnyEntry
 from province.rollout.journal import Watch
+from province.rollout.leave import with_leave
 from province.rollout.plan import Plan
 from province.rollout.state import Run
 from province.verify.selection import select_hosts
@@ -38,6 +39,9 @@ Ticket = Annotated[str, typer.Option(help="Where it was asked for.")]
 Batch = Annotated[int | None, typer.Option("--batch", min=1, help="At most so many hosts at a time.")]
 Failures = Annotated[
     float | None, typer.Option("--failed-budget", min=0, max=100, help="Percent of a batch that may fail.")
+]
+Emergency = Annotated[
+    bool, typer.Option("--emergency", help="Go over windows and freezes; needs --ticket, and the journal says so.")
 ]
 YesHosts = Annotated[int | None, typer.Option(help="The number of hosts it is done on, for scripts.")]
 
@@ -54,6 +58,7 @@ class Call:
     failed_budget: float | None = None
     yes_hosts: int | None = None
     as_json: bool = False
+    emergency: bool = False
 
 
 @app.command("restart-service", help=purpose(ACTIONS["restart-service"]))
@@ -66,11 +71,12 @@ def restart_service(
     go: Go = False,
     batch: Batch = None,
     failed_budget: Failures = None,
+    emergency: Emergency = False,
     yes_hosts: YesHosts = None,
     as_json: Json = False,
 ) -> None:
     """Restart one service."""
-    call = Call(environment, go, reason, ticket, batch, failed_budget, yes_hosts, as_json)
+    call = Call(environment, go, reason, ticket, batch, failed_budget, yes_hosts, as_json, emergency)
     operate("restart-service", {"service": service}, words, call)
 
 
@@ -81,11 +87,17 @@ def drain_node(
     reason: Reason = "",
     ticket: Ticket = "",
     go: Go = False,
+    emergency: Emergency = False,
     yes_hosts: YesHosts = None,
     as_json: Json = False,
 ) -> None:
     """Empty a node of a cluster."""
-    operate("drain-node", {}, words, Call(environment, go, reason, ticket, yes_hosts=yes_hosts, as_json=as_json))
+    operate(
+        "drain-node",
+        {},
+        words,
+        Call(environment, go, reason, ticket, yes_hosts=yes_hosts, as_json=as_json, emergency=emergency),
+    )
 
 
 @app.command("undrain-node", help=purpose(ACTIONS["undrain-node"]))
@@ -96,13 +108,33 @@ def undrain_node(
     ticket: Ticket = "",
     go: Go = False,
     batch: Batch = None,
+    emergency: Emergency = False,
     yes_hosts: YesHosts = None,
     as_json: Json = False,
 ) -> None:
     """Let a node of a cluster take pods again."""
     operate(
-        "undrain-node", {}, words, Call(environment, go, reason, ticket, batch, yes_hosts=yes_hosts, as_json=as_json)
+        "undrain-node",
+        {},
+        words,
+        Call(environment, go, reason, ticket, batch, yes_hosts=yes_hosts, as_json=as_json, emergency=emergency),
     )
+
+
+@app.command("revoke-node", help=purpose(ACTIONS["revoke-node"]))
+def revoke_node(
+    words: Words,
+    environment: Environment = "lab",
+    reason: Reason = "",
+    ticket: Ticket = "",
+    go: Go = False,
+    yes_hosts: YesHosts = None,
+    as_json: Json = False,
+) -> None:
+    """Shut a stolen box out."""
+    nodes = " ".join(host.name for host in select_hosts(ready(environment), words))
+    call = Call(environment, go, reason, ticket, yes_hosts=yes_hosts, as_json=as_json)
+    operate("revoke-node", {"nodes": nodes, "reason": reason}, words, call)
 
 
 @app.command("collect-evidence", help=purpose(ACTIONS["collect-evidence"]))
@@ -135,20 +167,24 @@ def operate(verb: str, arguments: Mapping[str, str], words: list[str], call: Cal
     fleet = ready(call.environment)
     work = Workplace.of(fleet)
     action = action_of(verb, arguments)
+    scene = Scene(fleet, SshRemote(fleet), work.private / "runs" / "none")  # nothing was kept yet
     hosts = chosen(action, fleet, select_hosts(fleet, words))
     if not call.go:
-        leave_dry(look(action, _scene(fleet, work), hosts), as_json=call.as_json)
+        leave_dry(look(action, scene, hosts), as_json=call.as_json)
         return
     intent = Intent(call.reason, call.ticket)
+    if not action.urgent:
+        intent = with_leave(fleet, hosts, datetime.now(UTC), intent, emergency=call.emergency)
     with watching(quiet=call.as_json) as watch:
         controller = Controller(work, fleet, _narrating(watch, quiet=call.as_json), _to_stderr)
         with controller.alone(f"{verb}: {call.reason}", urgent=action.urgent) as lock:
             if not action.urgent:
                 controller.refuse_unfinished()
-            plan = look(action, _scene(fleet, work), hosts)
+            plan = look(action, scene, hosts)
             if not call.as_json:
                 typer.echo("\n".join(planned(plan)))
             confirm(len(plan.differing), call.yes_hosts)
+            action.prepare(scene)
             todo = [host for host in hosts if host.name in plan.digests]
             budget = fleet.province.rollout.failed_budget if call.failed_budget is None else call.failed_budget
             together = batches(action, fleet, todo, call.batch)
@@ -164,11 +200,6 @@ def leave_dry(plan: Plan, *, as_json: bool) -> None:
         typer.echo("\n".join((*planned(plan), "nothing was changed; repeat it with --go and --reason to do it")))
     if plan.lost:
         raise typer.Exit(int(ExitCode.UNREACHABLE))
-
-
-def _scene(fleet: Fleet, work: Workplace) -> Scene:
-    """The scene of a look: nothing was kept yet."""
-    return Scene(fleet, SshRemote(fleet), work.private / "runs" / "none")
 
 
 def _narrating(watch: Watch, *, quiet: bool) -> Watch:

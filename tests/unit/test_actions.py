@@ -5,32 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from province.bundle.sums import faults
-from province.cli import app
-from province.cli import op as verbs
 from province.errors import ExitCode, ProvinceError
-from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.locking import Holder, hold
 from province.ops.actions import runbook
 from province.ops.actions.action import Action, batches
 from province.ops.actions.catalogue import ACTIONS, action_of
-from province.ops.actions.hands import ActionHands
-from province.ops.actions.remote import Done, Remote
+from province.ops.actions.remote import Done
 from province.ops.actions.restart_service import RestartService
-from province.ops.workplace import Workplace
-from province.rollout.controller import Controller, all_runs
-from province.rollout.entries import Begun
+from province.rollout.controller import all_runs
 from province.rollout.history import pending, why
 
-from .action_world import Hosts
+from .action_world import Desk, desk_at
 
 WHY = ("--reason", "it hangs", "--ticket", "OPS-114", "--go")
 NODES = ("phu-quoc-party", "phu-quoc-people")
@@ -38,39 +29,9 @@ CHRONY = ("op", "restart-service", *NODES, "--service", "chrony")
 DRAIN = ("op", "drain-node", "rach-gia-control-plane-1")
 
 
-@dataclass
-class Desk:
-    """An operator's desk: hosts, and where the runs lie."""
-
-    runs: Path
-    remote: Remote = field(default_factory=Hosts)
-
-    @property
-    def hosts(self) -> Hosts:
-        assert isinstance(self.remote, Hosts)
-        return self.remote
-
-    def __call__(self, *words: str) -> tuple[int, str]:
-        done = CliRunner().invoke(app, list(words))
-        if isinstance(done.exception, ProvinceError):
-            return int(done.exception.exit_code), str(done.exception)
-        if done.exception and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return done.exit_code, done.output
-
-
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    made = Desk(tmp_path / ".province" / "lab" / "runs")
-    monkeypatch.setattr(Workplace, "of", lambda *_: Workplace(tmp_path, "lab"))
-    monkeypatch.setattr(verbs, "SshRemote", lambda _: made.remote)
-    monkeypatch.setattr(ACTIONS["restart-service"], "healthy_seconds", 0.05)
-
-    def hands(work: Workplace, fleet: Fleet, begun: Begun, folder: Path, lock: int) -> ActionHands:
-        return ActionHands(work, fleet, begun, folder, lock, remote=lambda _: made.remote, look_every=0.01)
-
-    monkeypatch.setattr(verbs, "Controller", partial(Controller, hands=hands))
-    return made
+    return desk_at(tmp_path, monkeypatch)
 
 
 def test_nothing_is_done_without_go(desk: Desk) -> None:

@@ -7,7 +7,7 @@ to one host. Its docstring is its runbook: what, then `When:`, `Blast radius:` a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.ops.actions.remote import ActionTrouble, Remote
+from province.ops.node_ssh import SshContact
+from province.ops.node_wire import Contact
 from province.rollout.batches import batches_of
 from province.rollout.entries import PlannedBatch
 from province.rollout.plan import Looked, Plan
@@ -25,11 +27,12 @@ from province.verify.reach import AT_A_TIME
 
 @dataclass(frozen=True)
 class Scene:
-    """Where an action takes place: the fleet, a way to its hosts, and a folder of its own for what it keeps."""
+    """Where an action takes place: the fleet, ways to its hosts, and a folder of its own for what it keeps."""
 
     fleet: Fleet
     remote: Remote
     folder: Path
+    contact: Callable[[Fleet, str], Contact] = SshContact
 
 
 class Action(ABC):

@@ -43,7 +43,7 @@ class ActionHands(RealHands):
     @property
     def scene(self) -> Scene:
         """Where it takes place."""
-        return Scene(self.fleet, self.remote(self.fleet), self.folder / KEPT)
+        return Scene(self.fleet, self.remote(self.fleet), self.folder / KEPT, self.contact)
 
     def apply(self, batch: int, hosts: Sequence[str], told: Told) -> None:  # noqa: ARG002 - a log is kept of others
         """Ask once more whether it may be done, and do it."""
