@@ -18,7 +18,7 @@ from province.manifest.build import Builder
 from province.manifest.trust import load_trust
 from province.ops.node_ssh import SshContact
 from province.ops.workplace import Workplace
-from province.rollout.controller import Controller, Intent, all_runs, code_of, runs_of
+from province.rollout.controller import Controller, Intent, Leave, all_runs, code_of, runs_of
 from province.rollout.history import pending
 from province.rollout.leave import with_leave
 from province.rollout.plan import Plan, described, make_plan
@@ -67,7 +67,9 @@ def apply(
             if words or waiting or only:
                 raise ProvinceError("--resume goes on with what was planned", exit_code=ExitCode.USAGE)
             with controller.alone("resume", patient=True) as lock:
-                run = controller.resume(lock, Builder(fleet, load_trust(fleet)))
+                run = controller.resume(
+                    lock, Builder(fleet, load_trust(fleet)), _leave(fleet, ticket, emergency=emergency)
+                )
         else:
             intent = Intent(reason, ticket, _names(only), soak)
             with controller.alone(reason) as lock:
@@ -111,6 +113,12 @@ def confirm(count: int, yes_hosts: int | None) -> None:
     if yes_hosts != count:
         said = "what was typed" if yes_hosts is None else yes_hosts
         raise ProvinceError(f"{count} hosts would change, not {said}; nothing was changed", exit_code=ExitCode.USAGE)
+
+
+def _leave(fleet: Fleet, ticket: str, *, emergency: bool) -> Leave:
+    """What a resumed run asks before it goes on."""
+    again = Intent("resumed", ticket)
+    return lambda hosts: with_leave(fleet, hosts, datetime.now(UTC), again, emergency=emergency).against
 
 
 def _planned(fleet: Fleet, hosts: tuple[Host, ...], only: str) -> Plan:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host
 from province.locking import Holder, Lock, Locked, hold
 from province.manifest.build import Builder
 from province.ops.actions.hands import hands_for
@@ -25,6 +26,14 @@ from province.rollout.requests import Request
 from province.rollout.state import Run
 from province.verify.checkout import commit
 from province.whoami import operator
+
+Leave = Callable[[list[Host]], tuple[str, ...]]
+"""Says what an emergency goes over with these hosts; ProvinceError when they must not be changed now."""
+
+
+def _any_time(_: list[Host]) -> tuple[str, ...]:
+    return ()
+
 
 UNREADABLE = ("{{", "{%", "{#")
 """Ansible would take these for templates."""
@@ -154,8 +163,8 @@ class Controller:
         )
         return self._conduct(FileJournal.begin(self.runs, begun, self.watch), lock)
 
-    def resume(self, lock: Lock, builder: Builder) -> Run:
-        """Go on with the run that has not ended.
+    def resume(self, lock: Lock, builder: Builder, leave: Leave = _any_time) -> Run:
+        """Go on with the run that has not ended; `leave` is asked whether its hosts may be changed now.
 
         Raises ProvinceError when there is none, or when the model wants something else by now than what was planned.
         """
@@ -168,7 +177,8 @@ class Controller:
                 f"the model changed since run {run.id} was planned: {' '.join(moved)} would get something else",
                 hint=f"check out {run.begun.commit[:12]} and resume it, or end it: province runs abort {run.id}",
             )
-        return self._go_on(folder, lock)
+        hosts = [self.fleet.hosts[name] for name in coming(run) if name in self.fleet.hosts]
+        return self._go_on(folder, lock, leave(hosts))
 
     def ask(self, name: str, wish: Wish) -> Run | None:
         """Ask a run to pause or to end; the run as it is then, or None when its own controller has to do it.
@@ -191,12 +201,12 @@ class Controller:
             Request(folder).put(wish, operator())
             return None
 
-    def _go_on(self, folder: Path, lock: Lock) -> Run:
+    def _go_on(self, folder: Path, lock: Lock, against: tuple[str, ...] = ()) -> Run:
         opened = FileJournal.resume(folder, self.watch)
         request = Request(folder)
         if (wish := request.take()) and wish[0] == "pause":  # it was for the controller before
             request.drop()
-        opened.add(Resumed(time=datetime.now(UTC), who=operator()))
+        opened.add(Resumed(time=datetime.now(UTC), who=operator(), against=against))
         return self._conduct(opened, lock)
 
     def _conduct(self, opened: FileJournal, lock: Lock) -> Run:
@@ -223,13 +233,17 @@ def _broken_off(run: Run, why: str) -> ProvinceError:
     )
 
 
+def coming(run: Run) -> list[str]:
+    """The hosts with a turn to come."""
+    return [host for batch in run.batches if not batch.ended for host in batch.plan.hosts]
+
+
 def moved_since(run: Run, builder: Builder) -> list[str]:
     """The hosts with a turn to come for which the model wants something else than when the run was planned."""
-    coming = [host for batch in run.batches if not batch.ended for host in batch.plan.hosts]
     hosts = builder.fleet.hosts
     return [
         name
-        for name in coming
+        for name in coming(run)
         if name not in hosts
         or builder.build(hosts[name], only=run.begun.only).digest != run.begun.digests.get(name, "")
     ]

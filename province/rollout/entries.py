@@ -171,6 +171,7 @@ class Resumed(Entry):
 
     kind: Literal["resumed"] = "resumed"
     who: str
+    against: tuple[str, ...] = ()
 
 
 class Ended(Entry):

@@ -53,8 +53,8 @@ class CollectEvidence(Action):
 
     verb: ClassVar[str] = "collect-evidence"
     commands: ClassVar[tuple[str, ...]] = (
-        "province op collect-evidence phu-quoc",
-        'province op collect-evidence phu-quoc --reason "odd logins" --ticket INC-7 --go',
+        "province op collect-evidence HOST",
+        'province op collect-evidence HOST --reason "odd logins" --ticket INC-7 --go',
     )
     urgent: ClassVar[bool] = True
     at_once: ClassVar[bool] = True

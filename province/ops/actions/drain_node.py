@@ -67,8 +67,8 @@ class DrainNode(_OfCluster):
 
     verb: ClassVar[str] = "drain-node"
     commands: ClassVar[tuple[str, ...]] = (
-        "province op drain-node rach-gia-worker-1 -e production",
-        'province op drain-node rach-gia-worker-1 -e production --reason "new disk" --ticket OPS-114 --go',
+        "province op drain-node HOST -e production",
+        'province op drain-node HOST -e production --reason "new disk" --ticket OPS-114 --go',
     )
     at_most: ClassVar[int | None] = 1
     healthy_seconds: ClassVar[float] = 300.0
@@ -126,8 +126,8 @@ class UndrainNode(_OfCluster):
 
     verb: ClassVar[str] = "undrain-node"
     commands: ClassVar[tuple[str, ...]] = (
-        "province op undrain-node rach-gia-worker-1 -e production",
-        'province op undrain-node rach-gia-worker-1 -e production --reason "disk is in" --ticket OPS-114 --go',
+        "province op undrain-node HOST -e production",
+        'province op undrain-node HOST -e production --reason "disk is in" --ticket OPS-114 --go',
     )
 
     def pre(self, scene: Scene, host: Host) -> str:

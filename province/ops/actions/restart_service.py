@@ -31,8 +31,8 @@ class RestartService(Action):
 
     verb: ClassVar[str] = "restart-service"
     commands: ClassVar[tuple[str, ...]] = (
-        "province op restart-service phu-quoc --service chrony",
-        'province op restart-service phu-quoc --service chrony --reason "clock stands still" --ticket OPS-114 --go',
+        "province op restart-service HOST --service chrony",
+        'province op restart-service HOST --service chrony --reason "clock stands still" --ticket OPS-114 --go',
     )
 
     @property

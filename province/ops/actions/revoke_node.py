@@ -44,8 +44,8 @@ class RevokeNode(Action):
 
     verb: ClassVar[str] = "revoke-node"
     commands: ClassVar[tuple[str, ...]] = (
-        "province op revoke-node phu-quoc-party -e production",
-        'province op revoke-node phu-quoc-party -e production --reason "box stolen" --ticket INC-7 --go',
+        "province op revoke-node HOST -e production",
+        'province op revoke-node HOST -e production --reason "box stolen" --ticket INC-7 --go',
     )
     urgent: ClassVar[bool] = True
     at_once: ClassVar[bool] = True
