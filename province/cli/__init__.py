@@ -10,6 +10,7 @@ import typer
 from province.cli import (
     apply,
     bundle,
+    calendar,
     certificates,
     check,
     cloud,
@@ -25,6 +26,7 @@ from province.cli import (
     job,
     lab,
     node,
+    op,
     render,
     runs,
     show,
@@ -66,6 +68,7 @@ app.command("cloud")(cloud.cloud)
 app.command("export")(export.export)
 app.command("up")(job.up)
 app.command("apply")(apply.apply)
+app.command("calendar")(calendar.calendar)
 app.command("why")(runs.why)
 app.command("drift")(drift.find_drift)
 app.command("enrol")(enrol.enrol)
@@ -77,6 +80,7 @@ app.add_typer(dc.app, name="dc", help="One data centre, from bare hosts to fille
 app.add_typer(evidence.app, name="evidence", help="What verification saw: is it as it was written, and what changed.")
 app.add_typer(incident.app, name="incident", help="Incidents: what happened, what the law wants by when, the drafts.")
 app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
+app.add_typer(op.app, name="op", help="An operator's actions on hosts; each is only said unless told --go.")
 app.add_typer(runs.app, name="runs", help="What `province apply` did: history, differences, a page; pause and abort.")
 app.add_typer(lab.app, name="lab", help="The province on this machine.")
 app.add_typer(bundle.app, name="bundle")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -17,8 +18,9 @@ from province.manifest.build import Builder
 from province.manifest.trust import load_trust
 from province.ops.node_ssh import SshContact
 from province.ops.workplace import Workplace
-from province.rollout.controller import Controller, Intent, all_runs, code_of, runs_of
+from province.rollout.controller import Controller, Intent, Leave, all_runs, code_of, runs_of
 from province.rollout.history import pending
+from province.rollout.leave import with_leave
 from province.rollout.plan import Plan, described, make_plan
 from province.rollout.state import Run
 from province.rollout.view import as_json as run_as_json
@@ -42,6 +44,9 @@ def apply(
     yes_hosts: Annotated[int | None, typer.Option(help="The number of hosts that shall change, for scripts.")] = None,
     waiting: Annotated[bool, typer.Option("--pending", help="Only hosts that earlier runs could not reach.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was paused or killed.")] = False,
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="Go over windows and freezes; needs --ticket, and the journal says so.")
+    ] = False,
     soak: Annotated[int | None, typer.Option(min=0, help="Seconds that a batch is watched, not the model's.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -62,7 +67,9 @@ def apply(
             if words or waiting or only:
                 raise ProvinceError("--resume goes on with what was planned", exit_code=ExitCode.USAGE)
             with controller.alone("resume", patient=True) as lock:
-                run = controller.resume(lock, Builder(fleet, load_trust(fleet)))
+                run = controller.resume(
+                    lock, Builder(fleet, load_trust(fleet)), _leave(fleet, ticket, emergency=emergency)
+                )
         else:
             intent = Intent(reason, ticket, _names(only), soak)
             with controller.alone(reason) as lock:
@@ -70,6 +77,8 @@ def apply(
                 plan = _planned(fleet, _chosen(fleet, work, words, waiting=waiting), only)
                 if not as_json:
                     typer.echo("\n".join(described(plan, whole=diff)))
+                touched = [fleet.hosts[one.host] for one in plan.differing]
+                intent = with_leave(fleet, touched, datetime.now(UTC), intent, emergency=emergency)
                 confirm(len(plan.differing), yes_hosts)
                 run = controller.begin(plan, intent, lock)
     leave(run, as_json=as_json)
@@ -104,6 +113,12 @@ def confirm(count: int, yes_hosts: int | None) -> None:
     if yes_hosts != count:
         said = "what was typed" if yes_hosts is None else yes_hosts
         raise ProvinceError(f"{count} hosts would change, not {said}; nothing was changed", exit_code=ExitCode.USAGE)
+
+
+def _leave(fleet: Fleet, ticket: str, *, emergency: bool) -> Leave:
+    """What a resumed run asks before it goes on."""
+    again = Intent("resumed", ticket)
+    return lambda hosts: with_leave(fleet, hosts, datetime.now(UTC), again, emergency=emergency).against
 
 
 def _planned(fleet: Fleet, hosts: tuple[Host, ...], only: str) -> Plan:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from province.fleet.calendar import check_freezes
 from province.fleet.capacity import check_capacity
 from province.fleet.cluster_plan import check_clusters
 from province.fleet.commune import Commune, CommuneKind
@@ -118,6 +119,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         controls=fleet.controls,
         file=_file_of(fleet, "registers/work-records"),
     )
+    yield from check_freezes(fleet.registers.freezes.rows, fleet.owners, fleet.origins)
     yield from check_policy(
         fleet.registers.policy_exceptions.rows,
         fleet.registers.project06_approvals.rows,

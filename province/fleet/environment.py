@@ -117,6 +117,8 @@ class Environment(Fact):
     """For the day on which nothing else opens: a sealed password, and an alarm at every use."""
     address_overlay: NonBlank | None = None
     """Name of an uncommitted file beside this one that replaces the documentation addresses."""
+    keeps_calendar: bool = True
+    """Whether windows and freezes hold; not where nobody but us depends on the hosts."""
     requires_verified: bool
     """Whether unverified facts that a system depends on stop this environment."""
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from province.fleet.calendar import Freeze
 from province.fleet.cloud import CloudRequirement
 from province.fleet.duty import Duty
 from province.fleet.fact import Fact, FeatureId, Figure, Names, NonBlank, Slug, SourceRef
@@ -199,6 +200,7 @@ class Registers(Fact):
     project06_approvals: Register[Project06Approval]
     cloud_criteria: Register[CloudRequirement]
     work_records: Register[WorkRecord]
+    freezes: Register[Freeze]
 
     @property
     def unnamed_contacts(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from province.fleet.calendar import Window
 from province.fleet.fact import Fact, Percent, Slug, SourceRef
 
 
@@ -31,3 +32,5 @@ class Rollout(Fact):
     failed_budget: Percent
     unreachable_budget: Percent
     source: SourceRef
+    node_windows: tuple[Window, ...] = ()
+    """When the nodes of communes may be changed; at any time without one."""

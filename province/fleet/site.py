@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from province.fleet.calendar import Window
 from province.fleet.fact import Fact, FeatureId, Location, Names, NonBlank, Port, Slug, SourceRef
 
 
@@ -194,6 +195,8 @@ class Site(Fact):
     hosts: dict[HostRole, HostGroup] = Field(default_factory=dict)
     cluster: Cluster | None = None
     bridge_room: BridgeRoom | None = None
+    windows: tuple[Window, ...] = ()
+    """When its hosts may be changed; at any time without one."""
     optional: bool = False
     features: tuple[FeatureId, ...] = ()
 

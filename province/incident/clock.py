@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime
 
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
-"""The one zone of the country, UTC+7 without summer time; days and terms that people read are counted in it."""
+from province.fleet.calendar import LOCAL
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -17,6 +17,7 @@ from province.fleet.hosts import Host
 from province.manifest.build import Builder
 from province.manifest.enrolled import CERTIFICATES, KEYS, REQUESTS, keys_text
 from province.manifest.enrolment import registered_keys
+from province.manifest.revoked import load_revoked
 from province.manifest.trust import SERVICE_CA, Trust, register_of, stand_in, trust_folder
 from province.pki import authority
 from province.pki.authority import Authority
@@ -50,6 +51,7 @@ def register(fleet: Fleet, public: Mapping[str, Public], now: datetime, *, write
     trust = register_of(fleet)
     folder = trust_folder(fleet)
     builder = Builder(fleet, stand_in(fleet))
+    revoked = load_revoked(folder)
     keys = {name: dict(known) for name, known in trust.enrolled.keys.items()}
     texts: dict[Path, str] = {}
     changed: dict[str, list[str]] = {"keys": [], "signed": [], "requested": []}
@@ -59,6 +61,12 @@ def register(fleet: Fleet, public: Mapping[str, Public], now: datetime, *, write
         host = fleet.hosts[name]
         declared = registered_keys(builder.keys(host))
         found = {key: _shown(shown, place, host).strip() for key, place in declared.items()}
+        if row := next(
+            (one for one in revoked if one.host == name and set(one.keys.values()) & set(found.values())), None
+        ):
+            raise _refused(
+                name, f"shows keys of the box that was revoked on {row.since:%Y-%m-%d} ({row.reason}); wipe it"
+            )
         if found != keys.get(name, {}):
             keys[name] = found
             changed["keys"].append(name)
@@ -66,7 +74,7 @@ def register(fleet: Fleet, public: Mapping[str, Public], now: datetime, *, write
         if request is None or _good(trust, host, request, now):
             continue
         if signer:
-            texts[folder / CERTIFICATES / f"{name}.pem"] = _signed(signer, trust, host, request, now)
+            texts[folder / CERTIFICATES / f"{name}.pem"] = _signed(fleet, signer, host, request, now)
             changed["signed"].append(name)
         elif not _waits(folder / REQUESTS / f"{name}.csr", request):
             texts[folder / REQUESTS / f"{name}.csr"] = request
@@ -74,7 +82,7 @@ def register(fleet: Fleet, public: Mapping[str, Public], now: datetime, *, write
     if changed["keys"]:
         texts[folder / KEYS] = keys_text({name: known for name, known in keys.items() if known})
     if write:
-        _write(texts)
+        write_register(texts)
     return Registration(**{kind: tuple(sorted(names)) for kind, names in changed.items()})
 
 
@@ -83,7 +91,6 @@ def sign_requests(fleet: Fleet, keeper: Path, now: datetime) -> Registration:
 
     Raises ProvinceError when hosts are not told to trust it, or when a request is not what it should be.
     """
-    trust = register_of(fleet)
     folder = trust_folder(fleet)
     signer = authority.load(keeper)
     waiting = sorted((folder / REQUESTS).glob("*.csr"))
@@ -92,9 +99,9 @@ def sign_requests(fleet: Fleet, keeper: Path, now: datetime) -> Registration:
         if path.stem not in fleet.hosts:
             raise _refused(path.stem, "is no host of this environment; remove its request")
         request = path.read_text(encoding="utf-8")
-        certificate = _signed(signer, trust, fleet.hosts[path.stem], request, now)
+        certificate = _signed(fleet, signer, fleet.hosts[path.stem], request, now)
         texts[folder / CERTIFICATES / f"{path.stem}.pem"] = certificate
-    _write(texts)
+    write_register(texts)
     for path in waiting:
         path.unlink()
     return Registration(signed=tuple(path.stem for path in waiting))
@@ -115,8 +122,11 @@ def _requested(host: Host, request: str) -> bytes:
         raise _refused(host.name, f"its certificate request cannot be used: {error}") from None
 
 
-def _signed(signer: Authority, trust: Trust, host: Host, request: str, now: datetime) -> str:
-    _requested(host, request)
+def _signed(fleet: Fleet, signer: Authority, host: Host, request: str, now: datetime) -> str:
+    trust = register_of(fleet)
+    key = _requested(host, request).hex()
+    if row := next((one for one in load_revoked(trust_folder(fleet)) if one.certificate == key), None):
+        raise _refused(host.name, f"asks with the key of a box that was revoked on {row.since:%Y-%m-%d} ({row.reason})")
     certificate = signer.sign(request, subject(host), now)
     if problem := fault(certificate, subject(host), trust.service_ca, now):
         raise _refused(host.name, f"what this authority would sign {problem}; is it the one of {SERVICE_CA}?")
@@ -145,7 +155,7 @@ def _refused(host: str, problem: str) -> ProvinceError:
     )
 
 
-def _write(texts: Mapping[Path, str]) -> None:
+def write_register(texts: Mapping[Path, str]) -> None:
     """Write each file in one step, so that a reader never sees half of it."""
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)

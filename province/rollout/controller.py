@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,21 +10,30 @@ from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host
 from province.locking import Holder, Lock, Locked, hold
 from province.manifest.build import Builder
+from province.ops.actions.hands import hands_for
 from province.ops.workplace import Workplace
 from province.rollout import journal
 from province.rollout.batches import batches_of
 from province.rollout.conduct import Hands, conduct
-from province.rollout.entries import Begun, Ended, PlannedBatch, Resumed, Wish
+from province.rollout.entries import APPLY, Begun, Ended, PlannedBatch, Resumed, Wish
 from province.rollout.history import state
 from province.rollout.journal import FileJournal, Watch
 from province.rollout.plan import Plan
-from province.rollout.real_hands import RealHands
 from province.rollout.requests import Request
 from province.rollout.state import Run
 from province.verify.checkout import commit
 from province.whoami import operator
+
+Leave = Callable[[list[Host]], tuple[str, ...]]
+"""Says what an emergency goes over with these hosts; ProvinceError when they must not be changed now."""
+
+
+def _any_time(_: list[Host]) -> tuple[str, ...]:
+    return ()
+
 
 UNREADABLE = ("{{", "{%", "{#")
 """Ansible would take these for templates."""
@@ -32,12 +41,16 @@ UNREADABLE = ("{{", "{%", "{#")
 
 @dataclass(frozen=True)
 class Intent:
-    """Why a run is made, and what it is about: all of a host, or only some capabilities; `soak` overrules the model."""
+    """Why a run is made, and what it is about: all of a host, or only some capabilities; `soak` overrules the model.
+
+    `against` names what an emergency goes over (`fleet/calendar.py`).
+    """
 
     reason: str
     ticket: str = ""
     only: tuple[str, ...] = ()
     soak: int | None = None
+    against: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what could not be written on every host."""
@@ -66,6 +79,20 @@ def all_runs(runs: Path) -> list[Run]:
 
 
 @dataclass(frozen=True)
+class Order:
+    """What an operator's action does: the verb with its arguments, who is together, percent of a batch that may fail.
+
+    An `urgent` one waits for nobody: not for a run that has not ended, nor for the controller of one.
+    """
+
+    verb: str
+    arguments: Mapping[str, str]
+    batches: tuple[PlannedBatch, ...]
+    failed_budget: float
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
 class Controller:
     """One environment's desk; `watch` hears of every line of a run, `waits` of what is waited for."""
 
@@ -73,7 +100,7 @@ class Controller:
     fleet: Fleet
     watch: Watch
     waits: Callable[[str], None]
-    hands: Callable[..., Hands] = RealHands
+    hands: Callable[..., Hands] = hands_for
 
     @property
     def runs(self) -> Path:
@@ -81,12 +108,18 @@ class Controller:
         return runs_of(self.work)
 
     @contextmanager
-    def alone(self, what: str, *, patient: bool = False) -> Iterator[Lock]:
+    def alone(self, what: str, *, patient: bool = False, urgent: bool = False) -> Iterator[Lock]:
         """Be the only controller of this environment; `patient`: wait for what a dead one had started.
+
+        An `urgent` one is the only one of its kind, beside any other.
 
         Raises Locked, which names the other one.
         """
-        with hold(self.runs / "lock", Holder.this_process(what), self.waits if patient else None) as lock:
+        with hold(
+            self.runs / ("lock-urgent" if urgent else "lock"),
+            Holder.this_process(what),
+            self.waits if patient else None,
+        ) as lock:
             if lock.left_over:
                 self.waits(f"the controller before this one was killed: {lock.left_over.said(datetime.now(UTC))}")
             yield lock
@@ -102,8 +135,12 @@ class Controller:
 
     def begin(self, plan: Plan, intent: Intent, lock: Lock) -> Run:
         """Make what is planned so, in batches."""
-        rules = self.fleet.province.rollout
         batches = batches_of(self.fleet, [self.fleet.hosts[one.host] for one in plan.differing])
+        order = Order(APPLY, {}, batches, self.fleet.province.rollout.failed_budget)
+        return self.carry_out(order, plan, intent, lock)
+
+    def carry_out(self, order: Order, plan: Plan, intent: Intent, lock: Lock) -> Run:
+        """Do what is ordered to the hosts of a plan, in batches."""
         begun = Begun(
             time=datetime.now(UTC),
             run=journal.new_run(),
@@ -113,17 +150,21 @@ class Controller:
             ticket=intent.ticket,
             commit=commit(self.work.checkout),
             only=intent.only,
-            batches=tuple(_soaked(batch, intent.soak) for batch in batches),
+            verb=order.verb,
+            arguments=dict(order.arguments),
+            against=intent.against,
+            urgent=order.urgent,
+            batches=tuple(_soaked(batch, intent.soak) for batch in order.batches),
             digests=plan.digests,
             as_declared=plan.as_declared,
             lost=plan.lost,
-            failed_budget=rules.failed_budget,
-            unreachable_budget=rules.unreachable_budget,
+            failed_budget=order.failed_budget,
+            unreachable_budget=self.fleet.province.rollout.unreachable_budget,
         )
         return self._conduct(FileJournal.begin(self.runs, begun, self.watch), lock)
 
-    def resume(self, lock: Lock, builder: Builder) -> Run:
-        """Go on with the run that has not ended.
+    def resume(self, lock: Lock, builder: Builder, leave: Leave = _any_time) -> Run:
+        """Go on with the run that has not ended; `leave` is asked whether its hosts may be changed now.
 
         Raises ProvinceError when there is none, or when the model wants something else by now than what was planned.
         """
@@ -131,12 +172,13 @@ class Controller:
         if folder is None:
             raise ProvinceError("no run waits to be resumed", exit_code=ExitCode.NOTHING_SELECTED)
         run = journal.read_run(folder)
-        if moved := moved_since(run, builder):
+        if run.begun.verb == APPLY and (moved := moved_since(run, builder)):
             raise ProvinceError(
                 f"the model changed since run {run.id} was planned: {' '.join(moved)} would get something else",
                 hint=f"check out {run.begun.commit[:12]} and resume it, or end it: province runs abort {run.id}",
             )
-        return self._go_on(folder, lock)
+        hosts = [self.fleet.hosts[name] for name in coming(run) if name in self.fleet.hosts]
+        return self._go_on(folder, lock, leave(hosts))
 
     def ask(self, name: str, wish: Wish) -> Run | None:
         """Ask a run to pause or to end; the run as it is then, or None when its own controller has to do it.
@@ -148,7 +190,7 @@ class Controller:
         if run.ended:
             raise ProvinceError(f"run {run.id} has ended: {run.ended.end}", exit_code=ExitCode.USAGE)
         try:
-            with self.alone(f"{wish} run {run.id}", patient=True) as lock:
+            with self.alone(f"{wish} run {run.id}", patient=True, urgent=run.begun.urgent) as lock:
                 if wish == "pause":
                     raise ProvinceError(
                         f"nobody conducts run {run.id}: it is {state(run)}", hint="province apply --resume goes on"
@@ -159,12 +201,12 @@ class Controller:
             Request(folder).put(wish, operator())
             return None
 
-    def _go_on(self, folder: Path, lock: Lock) -> Run:
+    def _go_on(self, folder: Path, lock: Lock, against: tuple[str, ...] = ()) -> Run:
         opened = FileJournal.resume(folder, self.watch)
         request = Request(folder)
         if (wish := request.take()) and wish[0] == "pause":  # it was for the controller before
             request.drop()
-        opened.add(Resumed(time=datetime.now(UTC), who=operator()))
+        opened.add(Resumed(time=datetime.now(UTC), who=operator(), against=against))
         return self._conduct(opened, lock)
 
     def _conduct(self, opened: FileJournal, lock: Lock) -> Run:
@@ -179,8 +221,8 @@ class Controller:
             opened.close()
 
     def _unfinished(self) -> Path | None:
-        """The newest run without an end; only journals that could matter are read whole."""
-        return next((one for one in reversed(journal.folders(self.runs)) if not _has_ended(one)), None)
+        """The newest run that others wait for; only journals that could matter are read whole."""
+        return next((one for one in reversed(journal.folders(self.runs)) if not _is_over(one)), None)
 
 
 def _broken_off(run: Run, why: str) -> ProvinceError:
@@ -191,13 +233,17 @@ def _broken_off(run: Run, why: str) -> ProvinceError:
     )
 
 
+def coming(run: Run) -> list[str]:
+    """The hosts with a turn to come."""
+    return [host for batch in run.batches if not batch.ended for host in batch.plan.hosts]
+
+
 def moved_since(run: Run, builder: Builder) -> list[str]:
     """The hosts with a turn to come for which the model wants something else than when the run was planned."""
-    coming = [host for batch in run.batches if not batch.ended for host in batch.plan.hosts]
     hosts = builder.fleet.hosts
     return [
         name
-        for name in coming
+        for name in coming(run)
         if name not in hosts
         or builder.build(hosts[name], only=run.begun.only).digest != run.begun.digests.get(name, "")
     ]
@@ -216,5 +262,7 @@ def _soaked(batch: PlannedBatch, soak: int | None) -> PlannedBatch:
     return batch if soak is None else batch.model_copy(update={"soak_seconds": soak})
 
 
-def _has_ended(folder: Path) -> bool:
-    return isinstance(journal.read(folder)[-1], Ended)
+def _is_over(folder: Path) -> bool:
+    """Whether nobody has to wait for a run: it has ended, or never was in anybody's way."""
+    first, *_ = entries = journal.read(folder)
+    return isinstance(entries[-1], Ended) or (isinstance(first, Begun) and first.urgent)

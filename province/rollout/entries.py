@@ -23,7 +23,8 @@ class Result(StrEnum):
 class Back(StrEnum):
     """What became of a host that had to go back to its last good generation.
 
-    `unchanged`: the run had not changed it. `left`: somebody else changed it since, so it stays as it is.
+    `unchanged`: the run had not changed it. `left`: somebody else changed it since, or what was done there cannot be
+    undone; it stays as it is.
     """
 
     BACK = "back"
@@ -43,6 +44,9 @@ class End(StrEnum):
 
 
 Wish = Literal["pause", "abort"]
+
+APPLY = "apply"
+"""The verb of a run that brings hosts to their declared state; every other one is an operator action's."""
 
 
 class PlannedBatch(Fact):
@@ -64,10 +68,16 @@ class Begun(Entry):
 
     `digests` are those of the manifests that the plan was made from, by host. `lost` are hosts that the plan could not
     ask, with what they said: they wait for a later run. Budgets as in the model (`fleet/rollout.py`), percent.
+    `verb` is what is done to the hosts, with its `arguments`; `against` names the freezes and windows that an emergency
+    went over. An `urgent` one runs beside all others; it is begun anew rather than resumed.
     """
 
     kind: Literal["begun"] = "begun"
     run: str
+    verb: str = APPLY
+    arguments: dict[str, str] = Field(default_factory=dict)
+    against: tuple[str, ...] = ()
+    urgent: bool = False
     environment: str
     who: str
     reason: str
@@ -161,6 +171,7 @@ class Resumed(Entry):
 
     kind: Literal["resumed"] = "resumed"
     who: str
+    against: tuple[str, ...] = ()
 
 
 class Ended(Entry):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from province.rollout.entries import Back, Result
+from province.rollout.entries import APPLY, Back, Result
 from province.rollout.state import BatchState, Run
 
 
@@ -23,6 +23,14 @@ class Standing(StrEnum):
     BACK = "went back"
     PENDING = "pending"
     UNTOUCHED = "untouched"
+
+
+ACTION_WORDS = {
+    Standing.PROVEN: "done and healthy",
+    Standing.APPLIED: "done, not looked at",
+    Standing.PENDING: "out of reach",
+}
+"""How a host's standing is called after an operator's action."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ def pending(runs: Iterable[Run]) -> dict[str, str]:
     """
     waiting: dict[str, str] = {}
     for run in runs:
+        if run.begun.verb != APPLY:  # what an operator did there says nothing about what is declared
+            continue
         for host in (*run.begun.as_declared, *run.begun.lost, *run.begun.hosts):
             match standing(run, host):
                 case Standing.PENDING:
@@ -106,12 +116,13 @@ def why(runs: Sequence[Run], host: str) -> list[str]:
     if not concerned:
         return [f"{host}: no run was about it"]
     # A run that ended before the host's turn says nothing of the host.
-    run, how = next(((run, how) for run, how in reversed(concerned) if how is not Standing.UNTOUCHED), concerned[-1])
-    lines = [f"{host}: {how}, by run {run.id} of {run.begun.time:%Y-%m-%d %H:%M} UTC ({_words(run)})"]
+    applied = [(run, how) for run, how in concerned if run.begun.verb == APPLY] or concerned
+    run, how = next(((run, how) for run, how in reversed(applied) if how is not Standing.UNTOUCHED), applied[-1])
+    lines = [f"{host}: {word(run, how)}, by run {run.id} of {run.begun.time:%Y-%m-%d %H:%M} UTC ({_words(run)})"]
     if since := pending(runs).get(host):
         lines.append(f"  waits since run {since}: province apply --pending --reason …")
     for run, how in reversed(concerned):
-        lines.append(f"  run {run.id}  {run.begun.time:%Y-%m-%d %H:%M}  {how}  {_words(run)}")
+        lines.append(f"  run {run.id}  {run.begun.time:%Y-%m-%d %H:%M}  {word(run, how)}  {_words(run)}")
         if how is Standing.UNTOUCHED:
             lines.append(f"    its turn has not come: {run.ended.why or run.ended.end if run.ended else 'not ended'}")
         for one in told_of(run, host):
@@ -152,11 +163,16 @@ def state(run: Run) -> str:
 
 def counts(run: Run) -> dict[str, int]:
     """How many hosts a run left in each state."""
-    found = dict.fromkeys(map(str, Standing), 0)
+    found = {word(run, one): 0 for one in Standing}
     for host in _hosts(run):
         if how := standing(run, host):
-            found[how] += 1
+            found[word(run, how)] += 1
     return {word: count for word, count in found.items() if count}
+
+
+def word(run: Run, how: Standing) -> str:
+    """What a standing is called: after an operator's action a host is not as declared, but as it was meant to be."""
+    return str(how) if run.begun.verb == APPLY else ACTION_WORDS.get(how, str(how))
 
 
 def first_line(text: str) -> str:
@@ -173,4 +189,11 @@ def _batch_of(run: Run, host: str) -> BatchState | None:
 
 
 def _words(run: Run) -> str:
-    return " ".join(filter(None, (run.begun.who, run.begun.ticket, f"“{run.begun.reason}”")))
+    return " ".join(filter(None, (run.begun.who, verb(run), run.begun.ticket, f"“{run.begun.reason}”")))
+
+
+def verb(run: Run) -> str:
+    """What a run did, if it was an operator's action: the verb and its arguments; empty for a roll-out."""
+    if run.begun.verb == APPLY:
+        return ""
+    return " ".join((run.begun.verb, *(f"{name}={value}" for name, value in run.begun.arguments.items())))

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from province.rollout.entries import Result
-from province.rollout.history import Standing, counts, first_line, standing, state, told_of
+from province.rollout.entries import APPLY, Result
+from province.rollout.history import Standing, counts, first_line, standing, state, told_of, verb
 from province.rollout.state import BatchState, Run
 
 NAMED = 4
+FACTS = {"run", "environment", "time", "who", "reason", "ticket", "commit", "verb", "arguments", "against"}
 
 
 def batch_line(run: Run, number: int, now: datetime) -> str:
@@ -60,7 +61,7 @@ def head(run: Run) -> str:
     """A run in a line."""
     begun = run.begun
     told = "   ".join(f"{count} {word}" for word, count in counts(run).items())
-    why = " ".join(filter(None, (begun.ticket, begun.reason)))
+    why = " ".join(filter(None, (verb(run), begun.ticket, begun.reason)))
     return f"{begun.run}  {begun.time:%Y-%m-%d %H:%M}  {state(run):<9}  {begun.who}  {why}   {told}"
 
 
@@ -76,7 +77,11 @@ def ending(run: Run) -> Iterator[str]:
         yield f"unreachable  {host}: {_reason(run, host)}"
     for host in run.failed:
         yield f"failed       {host}: {_reason(run, host)}"
-    if run.begun.lost or run.unreachable:
+    if run.ended and run.untouched:
+        yield f"untouched    {' '.join(run.untouched)}"
+    for one in run.begun.against:
+        yield f"emergency    it was done in spite of {one}"
+    if (run.begun.lost or run.unreachable) and run.begun.verb == APPLY:
         yield f"once they answer: province apply --pending -e {run.begun.environment} --reason …"
     if run.failed:
         yield f"more of them: province why {run.failed[0]} -e {run.begun.environment}"
@@ -97,7 +102,7 @@ def clock(seconds: float) -> str:
 def as_json(run: Run) -> dict[str, Any]:
     """A run for programs and for the page."""
     begun = run.begun
-    facts = begun.model_dump(mode="json", include={"run", "environment", "time", "who", "reason", "ticket", "commit"})
+    facts = begun.model_dump(mode="json", include=FACTS)
     return {
         **facts,
         "state": state(run),
