@@ -61,7 +61,7 @@ def _named(hub: Host, site: str, group: tuple[Host, ...]) -> dict[str, str]:
 def _instance(fleet: Fleet, host: Host, domain: RoutingDomain, hubs: dict[str, tuple[Host, ...]]) -> Values:
     rules = fleet.province.relay
     ports = rules.domains[domain]
-    nodes = [one for one in fleet.nodes if one.routing_domain == domain] if host.site else []
+    nodes = [one for one in fleet.hosts.values() if one.commune and one.routing_domain == domain] if host.site else []
     at_hub = hubs.get(host.site or "", ())
     store = (host.site if len(at_hub) == CLUSTER else host.name) or host.name
     copies = len(at_hub) if host.site else 1
