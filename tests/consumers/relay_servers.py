@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import socket
 import ssl
 import subprocess
@@ -164,25 +163,27 @@ class Relays:
     place: Path
     authority: Authority
     servers: list[Server] = field(default_factory=list)
-    lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
+    """What every node's way to a hub leads through, by the hub's name."""
 
     def __post_init__(self) -> None:
         self._builder = Builder(self.fleet, stand_in(self.fleet))
 
     def hub(self, name: str, domain: str) -> Server:
-        return self._server(name, domain, ("localhost",))
+        made = self._server(name, domain, ("localhost",))
+        line = self.lines[name] = Line(made.hub_port)
+        port = self.fleet.province.relay.domains[RoutingDomain(domain)].hub_port
+        _replace(made.place / "server.conf", f'"{made.host.fqdn}:{port}"', f'"localhost:{line.port}"')
+        return made
 
     def node(self, name: str, *hubs: Server, by: Authority | None = None) -> Server:
         """A node whose lines end at the given hubs, in the place of those that it is told."""
         host = self.fleet.hosts[name]
         made = self._server(name, str(host.routing_domain), (), by=by)
-        config = made.place / "server.conf"
-        text = config.read_text(encoding="utf-8")
         for hub in hubs:
-            line = self.lines[name, hub.host.name] = Line(hub.hub_port)
-            text, count = re.subn(rf"tls://{re.escape(hub.host.fqdn)}:\d+", f"tls://localhost:{line.port}", text)
-            assert count == 1, f"{name} is not told of {hub.host.name}"
-        config.write_text(text, encoding="utf-8")
+            port = self.fleet.province.relay.domains[host.routing_domain or RoutingDomain(hub.domain)].hub_port
+            line = self.lines[hub.host.name]
+            _replace(made.place / "server.conf", f"tls://{hub.host.fqdn}:{port}", f"tls://localhost:{line.port}")
         return made
 
     def _server(self, name: str, domain: str, more: tuple[str, ...], by: Authority | None = None) -> Server:
@@ -219,6 +220,12 @@ class Relays:
         for server in self.servers:
             if server.process is not None and server.process.poll() is None:
                 server.kill()
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{file} does not say {old} once"
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @contextlib.contextmanager
