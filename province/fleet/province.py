@@ -22,6 +22,7 @@ from province.fleet.fact import (
     Slug,
     SourceRef,
 )
+from province.fleet.relay import Relay
 from province.fleet.rollout import Rollout
 from province.fleet.site import HostRole
 from province.fleet.traffic import Traffic
@@ -226,6 +227,7 @@ class Province(Fact):
     addressing: AddressPlan
     clock: Clock
     monitoring: Monitoring
+    relay: Relay
     evidence: EvidencePlan
     rollout: Rollout
     framework: NonBlank

@@ -45,6 +45,7 @@ class Duty(StrEnum):
     REGISTRY = "registry"
     BACKUP = "backup"
     MONITORING = "monitoring"
+    RELAY = "relay"
 
 
 NetworkEngine = Literal["bridge", "calico", "cilium"]

@@ -128,23 +128,29 @@ class Builder:
     def _listens(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Listen]:
         for one in chosen:
             for spec in one.listens:
-                for port in self._ports(spec, one, host, view):
-                    found = self._peers.resolve(spec.source, host)
+                for port, source in self._ports(spec, spec.source, one, host, view):
+                    found = self._peers.resolve(source, host)
                     process = self._text(spec.process, one, host, view)
-                    yield Listen(port, spec.protocol, spec.source, process, one.capability, found.ipv4, found.ipv6)
+                    yield Listen(port, spec.protocol, source, process, one.capability, found.ipv4, found.ipv6)
 
     def _sends(self, chosen: Iterable[Capability], host: Host, view: Variables) -> Iterator[Send]:
         for one in chosen:
             for spec in one.sends:
-                for port in self._ports(spec, one, host, view):
-                    found = self._peers.resolve(spec.to, host)
-                    yield Send(port, spec.protocol, spec.to, one.capability, found.ipv4, found.ipv6)
+                for port, to in self._ports(spec, spec.to, one, host, view):
+                    found = self._peers.resolve(to, host)
+                    yield Send(port, spec.protocol, to, one.capability, found.ipv4, found.ipv6)
 
-    def _ports(self, spec: ListenSpec | SendSpec, one: Capability, host: Host, view: Variables) -> list[int]:
-        """The ports of a door or a way out, each once; none where it does not apply."""
+    def _ports(
+        self, spec: ListenSpec | SendSpec, peers: tuple[str, ...], one: Capability, host: Host, view: Variables
+    ) -> list[tuple[int, tuple[str, ...]]]:
+        """The ports of a door or a way out and who is there, each once; none where it does not apply."""
         if not self._holds(spec.when, one, host, view):
             return []
-        return list(dict.fromkeys(int(self._text(str(spec.port), one, host, own)) for own in _each(spec, view)))
+        found = (
+            (int(self._text(str(spec.port), one, host, own)), tuple(self._text(peer, one, host, own) for peer in peers))
+            for own in _each(spec, view)
+        )
+        return list(dict.fromkeys(found))
 
     def _sysctls(self, chosen: Iterable[Capability], host: Host, view: Variables) -> dict[str, Sysctl]:
         shared = self.fleet.environment.platform.shared_sysctls

@@ -25,6 +25,8 @@ SYMBOLS = (
     *("resolvers", "outside-resolvers", "registries", "cluster-nodes", "pods", "any"),
 )
 ZONE = "zone/"
+DOMAIN = "domain/"
+"""All nodes of a routing domain: `domain/<domain>`, which may name a part of `item`."""
 
 
 def _audience(value: str) -> str:
@@ -33,7 +35,7 @@ def _audience(value: str) -> str:
 
 
 def _peer(value: str) -> str:
-    return value if value.startswith(ZONE) else _known(value, SYMBOLS, "name for peers")
+    return value if value.startswith((ZONE, DOMAIN)) else _known(value, SYMBOLS, "name for peers")
 
 
 def _known(value: str, known: tuple[str, ...], what: str) -> str:
@@ -53,7 +55,7 @@ Audience = Annotated[str, AfterValidator(_audience)]
 """Whom something is for: `every-host`, a class of hosts, or `duty/<duty>`."""
 
 Peer = Annotated[str, AfterValidator(_peer)]
-"""Hosts by what they are, never by address: a name of `SYMBOLS` or `zone/<zone of the same place>`."""
+"""Hosts by what they are, never by address: a name of `SYMBOLS`, `zone/<zone of the same place>` or `domain/<domain>`."""
 
 PathOnHost = Annotated[str, StringConstraints(pattern=r"^/[^\s]*(\{\{ item\.\w+ \}\}[^\s]*)?$")]
 Expression = Annotated[str, StringConstraints(pattern=r"^\{\{.+\}\}$")]

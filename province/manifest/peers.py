@@ -19,12 +19,12 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet import addressing
 from province.fleet.addressing import AddressPair
 from province.fleet.environment import ForwardZone
-from province.fleet.fact import Slug
+from province.fleet.fact import RoutingDomain, Slug
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
-from province.manifest.capability import ZONE
+from province.manifest.capability import DOMAIN, ZONE
 from province.manifest.passages import Passage, passages
 
 Network = IPv4Network | IPv6Network
@@ -195,6 +195,8 @@ class Peers:
     def _networks(self, name: str, host: Host) -> Iterable[NetworkPair | Network]:
         if name.startswith(ZONE):
             return (self._zone(name.removeprefix(ZONE), host),)
+        if name.startswith(DOMAIN):
+            return (self.fleet.province.addressing.bodies[RoutingDomain(name.removeprefix(DOMAIN))],)
         return getattr(self, f"_{name.replace('-', '_')}")(host)  # type: ignore[no-any-return]
 
     def _zone(self, zone: str, host: Host) -> NetworkPair:

@@ -136,6 +136,22 @@ def _province() -> dict[str, Any]:
             "certificate_days": 7,
             "source": "A",
         },
+        "relay": {
+            "hours": 72,
+            "node_mb_a_day": 40,
+            "margin": 2,
+            "message_mb": 4,
+            "subjects": ["documents"],
+            "subject_messages": 500,
+            "repeat_minutes": 60,
+            "hub_days": 7,
+            "release_every": "2min",
+            "domains": {
+                "government": {"uid": 820, "client_port": 4222, "hub_port": 7422, "cluster_port": 6222},
+                "party": {"uid": 821, "client_port": 4223, "hub_port": 7423, "cluster_port": 6223},
+            },
+            "source": "A",
+        },
         "rollout": {
             "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
             "soak_seconds": 0,

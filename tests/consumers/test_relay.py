@@ -1,0 +1,233 @@
+"""The relay by real servers: what a node accepted arrives at both hubs, once and in order, whatever happened between.
+
+`tools/consumers` installs Debian's server. Configuration, plan and program are those that hosts get.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError
+
+from province.fleet.fleet import Fleet
+from province.fleet.load import load_fleet
+from province.pki import authority
+
+from .relay_servers import Relays, Server, at_work
+
+NODE, OTHER, PARTY = "phu-quoc-people", "long-xuyen-people", "phu-quoc-party"
+HUBS = ("rach-gia-services-1", "long-xuyen-services-1")
+SUBJECTS = tuple(f"relay.documents.{agency}" for agency in ("office", "one-stop", "party", "signing"))
+DOCUMENTS = 1000
+DRAINED_S = 60.0
+MEGABYTE = b"." * 1_000_000
+Answer = TypeVar("Answer")
+
+pytestmark = pytest.mark.proves(6, 12)
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    """The lab's fleet, with a queue that is full after three megabytes and a quota of 600 messages for a subject."""
+    fleet = load_fleet("lab")
+    small = {"node_mb_a_day": 1, "margin": 1, "subject_messages": 600}
+    relay = fleet.province.relay.model_copy(update=small)
+    return dataclasses.replace(fleet, province=fleet.province.model_copy(update={"relay": relay}))
+
+
+@pytest.fixture
+def relays(fleet: Fleet, tmp_path: Path) -> Iterator[Relays]:
+    with at_work(Relays(fleet, tmp_path, authority.make("made by a test", datetime.now(UTC)))) as made:
+        yield made
+
+
+def joined(relays: Relays) -> tuple[Server, list[Server]]:
+    """A node and both hubs, connected, each with its streams."""
+    hubs = [relays.hub(name, "government") for name in HUBS]
+    for hub in hubs:
+        hub.start(streams=False)
+    node = relays.node(NODE, *hubs)
+    node.start()
+    until(lambda: all(f'remote "{NODE}"' in hub.log for hub in hubs), "the node is connected")
+    for hub in hubs:
+        assert hub.verb("streams").returncode == 0
+    return node, hubs
+
+
+def until(holds: Callable[[], bool], what: str, within_s: float = DRAINED_S) -> float:
+    """Wait for something; how many seconds it took."""
+    begin = time.monotonic()
+    while not holds():
+        assert time.monotonic() - begin < within_s, f"not within {within_s:.0f} s: {what}"
+        time.sleep(0.1)
+    return time.monotonic() - begin
+
+
+def asked(server: Server, doing: Callable[[Client], Coroutine[Any, Any, Answer]]) -> Answer:
+    """What somebody does with a connection to a server, by the certificate of its host."""
+
+    async def connected() -> Answer:
+        client = await connect(server)
+        try:
+            return await doing(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(connected())
+
+
+async def connect(server: Server, shown: Server | None = None) -> Client:
+    return await nats.connect(
+        f"tls://127.0.0.1:{server.client_port}",
+        tls=server.context(shown),
+        tls_hostname=server.host.fqdn,
+        allow_reconnect=False,
+        connect_timeout=5,
+        inbox_prefix=f"_INBOX.{server.host.name}".encode(),
+    )
+
+
+def send(node: Server, numbers: range, body: bytes = b"") -> None:
+    """Documents by number, each acknowledged before the next; the subjects take turns."""
+
+    async def publish(client: Client) -> None:
+        stream = client.jetstream(timeout=10)
+        for number in numbers:
+            subject = SUBJECTS[number % len(SUBJECTS)]
+            await stream.publish(subject, b"%d " % number + body, headers={"Nats-Msg-Id": f"document-{number}"})
+
+    asked(node, publish)
+
+
+def last(server: Server) -> int:
+    """The number of the last message in a server's stream of the node."""
+
+    async def ask(client: Client) -> int:
+        return (await client.jetstream().stream_info(NODE)).state.last_seq
+
+    return asked(server, ask)
+
+
+def arrived(hub: Server, count: int) -> list[tuple[str, int]]:
+    """Subject and number of every document at a hub, in the order in which somebody reads them."""
+
+    async def read(client: Client) -> list[tuple[str, int]]:
+        first = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
+        subscription = await client.jetstream().subscribe("relay.>", stream=NODE, ordered_consumer=True, config=first)
+        found = [await subscription.next_msg(timeout=10) for _ in range(count)]
+        return [(one.subject, int(one.data.split()[0])) for one in found]
+
+    return asked(hub, read)
+
+
+def test_what_a_node_accepted_arrives_once_and_in_order_after_a_cut_and_a_power_cut(relays: Relays) -> None:
+    """1,000 documents; the line to both sites is cut, the node's server is killed, and the publisher sends again."""
+    node, hubs = joined(relays)
+    send(node, range(100))
+    for line in relays.lines.values():
+        line.cut()
+    send(node, range(100, 600))
+    node.kill()
+    node.start()
+    send(node, range(590, DOCUMENTS))
+    assert all(last(hub) < DOCUMENTS for hub in hubs), "the line was not cut"
+    for line in relays.lines.values():
+        line.mend()
+    took = until(lambda: all(last(hub) >= DOCUMENTS for hub in hubs), "both hubs have everything")
+    for hub in hubs:
+        found = arrived(hub, DOCUMENTS)
+        assert found == [(SUBJECTS[number % len(SUBJECTS)], number) for number in range(DOCUMENTS)]
+        assert last(hub) == DOCUMENTS
+    freed = node.verb("release")
+    assert f"freed {DOCUMENTS} messages" in freed.stdout, freed.stderr
+    send(node, range(DOCUMENTS, DOCUMENTS + 3))
+    until(lambda: all(last(hub) == DOCUMENTS + 3 for hub in hubs), "what came after the queue was freed")
+    print(f"drained in {took:.1f} s")
+
+
+def test_a_full_queue_refuses_loudly_and_keeps_what_it_accepted(relays: Relays) -> None:
+    """Nothing is freed before both sites have it, and a power cut with a full queue loses nothing."""
+    node, hubs = joined(relays)
+    relays.lines[HUBS[0]].cut()
+    with pytest.raises(APIError, match="maximum bytes exceeded"):
+        send(node, range(10), MEGABYTE)
+    accepted = last(node)
+    assert accepted == 2, "three megabytes hold two documents of one and their heads"
+    node.kill()
+    node.start()
+    assert last(node) == accepted
+    until(lambda: last(hubs[1]) == accepted, "the hub whose line is whole")
+    silent = node.verb("release")
+    assert (silent.returncode, "nobody answers" in silent.stderr) == (1, True), silent.stderr
+    relays.lines[HUBS[0]].mend()
+    until(lambda: last(hubs[0]) == accepted, "the hub whose line was cut")
+    assert f"freed {accepted} messages" in node.verb("release").stdout
+    send(node, range(accepted, accepted + 1), MEGABYTE)
+
+
+def test_a_publisher_over_its_quota_is_refused_and_others_are_not(relays: Relays) -> None:
+    node = relays.node(NODE, *(relays.hub(name, "government") for name in HUBS))
+    node.start()
+    quota = relays.fleet.province.relay.subject_messages
+
+    async def fill(client: Client) -> None:
+        stream = client.jetstream(timeout=10)
+        for _ in range(quota):
+            await stream.publish(SUBJECTS[0], b"")
+        with pytest.raises(APIError, match="maximum messages per subject exceeded"):
+            await stream.publish(SUBJECTS[0], b"")
+        assert (await stream.publish(SUBJECTS[1], b"")).seq == quota + 1
+
+    asked(node, fill)
+
+
+def test_who_shows_a_wrong_certificate_is_refused(relays: Relays) -> None:
+    """Neither another host's nor a stranger's is taken; a node of the other domain does not come in at a hub."""
+    hub = relays.hub(HUBS[0], "government")
+    rest = relays.hub(HUBS[1], "government")
+    hub.start(streams=False)
+    node = relays.node(NODE, hub, rest)
+    node.start()
+    until(lambda: f'remote "{NODE}"' in hub.log, "the right node is connected")
+    stranger = relays.node(OTHER, hub, rest, by=authority.make("another authority", datetime.now(UTC)))
+    for shown in (stranger, hub):
+        with pytest.raises((nats.errors.Error, OSError)):
+            asyncio.run(connect(node, shown))
+    stranger.start(streams=False)
+    until(lambda: "unknown authority" in hub.log or "TLS leafnode handshake error" in hub.log, "the stranger is refused")
+    other = relays.node(PARTY, hub, rest)
+    other.start()
+    until(lambda: "Authorization Violation" in other.log, "the node of the other domain is refused")
+    assert f'remote "{PARTY}"' not in hub.log
+    assert f'remote "{OTHER}"' not in hub.log
+
+
+def test_a_node_reaches_nothing_of_another_node(relays: Relays) -> None:
+    """By its own name it may ask what of it is at a hub; another's queue and another's copy do not answer."""
+    hub = relays.hub(HUBS[0], "government")
+    rest = relays.hub(HUBS[1], "government")
+    hub.start(streams=False)
+    nodes = [relays.node(name, hub, rest) for name in (NODE, OTHER)]
+    for node in nodes:
+        node.start()
+    until(lambda: all(f'remote "{name}"' in hub.log for name in (NODE, OTHER)), "both are connected")
+    assert hub.verb("streams").returncode == 0
+
+    async def ask(client: Client) -> None:
+        own = await client.request(f"$JS.{HUBS[0]}.API.STREAM.INFO.{NODE}", b"", timeout=5)
+        assert b'"error"' not in own.data
+        for subject in (f"$JS.{HUBS[0]}.API.STREAM.INFO.{OTHER}", f"$JS.{OTHER}.API.STREAM.INFO.{OTHER}"):
+            with pytest.raises(nats.errors.Error):
+                await client.request(subject, b"", timeout=1)
+
+    asked(nodes[0], ask)
