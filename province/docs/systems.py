@@ -68,6 +68,7 @@ def _facts(fleet: Fleet, system: System) -> Iterator[tuple[str, object]]:
     doubt = "" if owner.verified else " (not confirmed by it)"
     yield "owner", f"{owner.name.en}, {owner.name.vi}{doubt}"
     yield "tier", f"{tier.id.value}: {tier.name.en}; {_promise(tier.rpo_minutes, tier.rto_minutes, tier.backup_days)}"
+    yield "promises", _objective(fleet, system)
     yield "level", f"{system.level}{f': {system.level_reason}' if system.level_reason else ''}"
     yield "data", f"{system.data.value}{', connected to Project 06' if system.project06 else ''}"
     yield "runs at", ", ".join(purpose.value for purpose in system.placed_in(fleet.tiers)) or "the edge nodes"
@@ -83,6 +84,17 @@ def _facts(fleet: Fleet, system: System) -> Iterator[tuple[str, object]]:
     yield "takes over from", listed(f"{one.province}: {one.system}" for one in system.replaces) or "nothing"
     yield "rows of the mission", listed(f"{row}: {fleet.features[row].name.en}" for row in system.features)
     yield "declared in", f"[{fleet.origin_of(system)}](../../{fleet.origin_of(system)})"
+
+
+def _objective(fleet: Fleet, system: System) -> str:
+    """What users are promised as long as nothing is lost; who is told, and when, the rules of the watchers say."""
+    one = system.objective_in(fleet.tiers)
+    if one is None:
+        return "nothing to users"
+    return (
+        f"{one.available_percent:g} % of requests answered without a fault of ours, {one.quick_percent:g} % of answers "
+        f"within {one.quick_ms} ms, of 30 days"
+    )
 
 
 def _promise(rpo: int | None, rto: int | None, backup_days: int | None) -> str:
