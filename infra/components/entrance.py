@@ -17,12 +17,14 @@ from infra.objects import CLUSTER_WIDE, Kind, Objects
 from infra.quantity import cpu, memory
 from province.fleet.exposed import DOORS, GUARDED, SERVES, Doors, entrance_class, exposed_at
 from province.fleet.fleet import Fleet
+from province.fleet.site import Duty
 from province.fleet.system import Component, Exposure, System
 
 HTTPS_PORT = 8443
 HTTP_PORT = 8080
+FIGURES_PORT = 9090
 HEALTH_PORT = 8081
-"""Where the pods listen; at their hosts they are found at the ports of `province.fleet.exposed.DOORS`."""
+"""Where the pods listen; at their hosts all but the last are found at the ports of `province.fleet.exposed.DOORS`."""
 
 BURST = 10
 """How many times the processor time that it has for itself an entrance may take while nobody else wants it."""
@@ -38,7 +40,7 @@ class Entrance(pulumi.ComponentResource):
     secrets those with the keys of the names that it answers for; so what the Internet comes to cannot show the names
     of the specialised network, even when somebody has broken into it.
 
-    A pod has no right on its host but the two ports there; that alone is more than the profile `restricted` allows.
+    A pod has no right on its host but the ports there; that alone is more than the profile `restricted` allows.
     """
 
     def __init__(self, room: SystemNamespace, *, fleet: Fleet, cluster: Cluster) -> None:
@@ -78,13 +80,21 @@ class Entrance(pulumi.ComponentResource):
 
 
 def _door(part: System, exposure: Exposure, fleet: Fleet, cluster: Cluster) -> dict[str, Any]:
-    """Users of its network may come, to its two ports; it may call the API server, and else what flows say."""
+    """Users of its network may come, to its two ports, and watchers of the site to its figures.
+
+    It may call the API server, and else what flows say.
+    """
+    watchers = [host for host in fleet.hosts_of(cluster.site.id) if Duty.MONITORING in host.duties]
+    figures = {"from": pods.blocks(pods.addresses(watchers)), "ports": [pods.tcp(FIGURES_PORT)]}
     ports = [pods.tcp(HTTPS_PORT), pods.tcp(HTTP_PORT)]
     return {
         "spec": {
             "podSelector": {"matchLabels": pods.selector(part, exposure.value)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": pods.blocks(_users(exposure, fleet)), "ports": ports}],
+            "ingress": [
+                {"from": pods.blocks(_users(exposure, fleet)), "ports": ports},
+                *([figures] if watchers else []),
+            ],
             "egress": [
                 {"to": pods.blocks(control_planes(fleet, cluster)), "ports": [pods.tcp(pods.API_SERVER_PORT)]},
             ],
@@ -131,7 +141,14 @@ def _container(component: Component, exposure: Exposure, doors: Doors) -> dict[s
     return {
         "name": exposure.value,
         **pods.image(component),
-        "args": [*classes, *guarded, f"-https=:{HTTPS_PORT}", f"-http=:{HTTP_PORT}", f"-health=:{HEALTH_PORT}"],
+        "args": [
+            *classes,
+            *guarded,
+            f"-https=:{HTTPS_PORT}",
+            f"-http=:{HTTP_PORT}",
+            f"-metrics=:{FIGURES_PORT}",
+            f"-health=:{HEALTH_PORT}",
+        ],
         # The collector works harder before the kernel would end the process.
         "env": [
             {"name": "GOMEMLIMIT", "value": f"{(component.memory_mib or 0) * 9 // 10}MiB"},
@@ -140,6 +157,7 @@ def _container(component: Component, exposure: Exposure, doors: Doors) -> dict[s
         "ports": [
             {"name": "https", "containerPort": HTTPS_PORT, "hostPort": doors.https, "protocol": "TCP"},
             {"name": "http", "containerPort": HTTP_PORT, "hostPort": doors.http, "protocol": "TCP"},
+            {"name": "figures", "containerPort": FIGURES_PORT, "hostPort": doors.figures, "protocol": "TCP"},
         ],
         "readinessProbe": _probe("/readyz", period_s=2),
         "livenessProbe": _probe("/healthz", period_s=10),

@@ -17,6 +17,7 @@ from province.cli import (
     coverage,
     dc,
     diagram,
+    docs,
     drift,
     enrol,
     evidence,
@@ -64,6 +65,7 @@ app.command("inventory")(inventory.inventory)
 app.command("coverage")(coverage.show_coverage)
 app.command("sizing")(sizing.sizing)
 app.command("diagram")(diagram.diagram)
+app.command("docs")(docs.docs)
 app.command("cloud")(cloud.cloud)
 app.command("export")(export.export)
 app.command("up")(job.up)

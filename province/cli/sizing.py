@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -14,13 +13,12 @@ from rich.table import Table
 
 from province.cli.options import Environment, Json, Language, print_json
 from province.errors import ExitCode, ProvinceError
-from province.fleet.assumption import PODS
 from province.fleet.capacity import Verdict, amount, verdicts
 from province.fleet.findings import nearest
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.requests import Pods, pods_of, together
-from province.fleet.sizing import Quantity, Sized, Step, size
+from province.fleet.sizing import Sized, Step, number, size, text
 from province.fleet.stores import Store, stores
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -137,19 +135,6 @@ def _sites(judged: Iterable[Verdict], stored: Iterable[Store]) -> Table:
             store.site, "one storage host", "", f"{store.stored_tb:,.0f} TB stored", f"{store.left_tb:,.0f} TB", fits
         )
     return table
-
-
-def number(quantity: Quantity) -> str:
-    """A value with as many digits as it is worth: pods as whole ones, else three digits and more before the point."""
-    if quantity.unit == PODS:
-        return f"{math.ceil(quantity.value):,}"
-    return f"{quantity.value:,.0f}" if quantity.value >= 100 else f"{quantity.value:.3g}"
-
-
-def text(quantity: Quantity) -> str:
-    """A value with unit and time, without its scope."""
-    unit = "pod" if number(quantity) == "1" and quantity.unit == PODS else quantity.unit
-    return f"{number(quantity)} {unit}{f' {quantity.per.phrase}' if quantity.per else ''}"
 
 
 def _document(

@@ -17,6 +17,7 @@ from province.fleet.fact import Body
 from province.fleet.feature import check_features
 from province.fleet.findings import Finding
 from province.fleet.flows import check_systems
+from province.fleet.objective import check_objectives
 from province.fleet.plan_check import check_plan
 from province.fleet.policy import check_policy
 from province.fleet.references import check_references, unresolved
@@ -95,6 +96,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         features=fleet.features,
         origins=fleet.origins,
     )
+    yield from check_objectives({**fleet.systems, **fleet.platform}, fleet.tiers, fleet.origins)
     yield from check_rooms(fleet.systems, fleet.platform, fleet.origins)
     yield from check_endpoints(
         fleet.endpoints,

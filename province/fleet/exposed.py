@@ -26,14 +26,18 @@ ENTRANCE_HOSTS = ("ingress", "worker", "control-plane")
 
 @dataclass(frozen=True)
 class Doors:
-    """The two ports at which one entrance is found at its hosts: by TLS, and without, where users are told of TLS."""
+    """The ports at which one entrance is found at its hosts: by TLS, and without, where users are told of TLS.
+
+    At `figures` it tells the watchers of its own site how many requests every system had, and nobody else.
+    """
 
     https: int
     http: int
+    figures: int
 
 
 DOORS: Mapping[Exposure, Doors] = MappingProxyType(
-    {Exposure.TSLCD: Doors(HTTPS, 80), Exposure.INTERNET: Doors(10443, 10080)}
+    {Exposure.TSLCD: Doors(HTTPS, 80, 9101), Exposure.INTERNET: Doors(10443, 10080, 9102)}
 )
 """By the network that users come from. The border of the Internet leads its 443 and 80 to those of its entrance, so a
 connection that somebody sends to the wrong one of them is never taken for one from inside."""

@@ -168,6 +168,19 @@ def check_sizing(fleet: Fleet) -> list[Finding]:
     return findings
 
 
+def number(quantity: Quantity) -> str:
+    """A value with as many digits as it is worth: pods as whole ones, else three digits and more before the point."""
+    if quantity.unit == PODS:
+        return f"{math.ceil(quantity.value):,}"
+    return f"{quantity.value:,.0f}" if quantity.value >= 100 else f"{quantity.value:.3g}"
+
+
+def text(quantity: Quantity) -> str:
+    """A value with unit and time, without its scope."""
+    unit = "pod" if number(quantity) == "1" and quantity.unit == PODS else quantity.unit
+    return f"{number(quantity)} {unit}{f' {quantity.per.phrase}' if quantity.per else ''}"
+
+
 def _sized(fleet: Fleet, id_: str, result: Result, earlier: Mapping[str, Sized]) -> Sized:
     steps: list[Step] = []
     ends: list[Quantity] = []

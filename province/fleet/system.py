@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from province.fleet.fact import Fact, FeatureId, Names, NonBlank, Port, Slug, SourceRef
+from province.fleet.objective import Objective
 from province.fleet.site import SitePurpose
 from province.fleet.tier import Quota, Tier, TierId
 
@@ -213,8 +214,9 @@ class System(Fact):
 
     Below level 3 `level_reason` says why; splitting a system to lower its level is forbidden (Decree 331/2026).
     Where pods may do more than the profile `restricted` allows, `pod_security_reason` says why.
-    `placement` and `quota` are only given where they differ from the tier's. A part of the platform that serves one
-    network engine names it in `network_engine`: other clusters have no room for it.
+    `placement`, `quota` and `objective` are only given where they differ from the tier's; an objective may only be
+    stricter. A part of the platform that serves one network engine names it in `network_engine`: other clusters have
+    no room for it.
     """
 
     id: Slug
@@ -235,6 +237,7 @@ class System(Fact):
     placement: tuple[SitePurpose, ...] | None = None
     network_engine: Slug | None = None
     quota: Quota | None = None
+    objective: Objective | None = None
     components: dict[Slug, Component]
     flows: tuple[Flow, ...] = ()
     note: NonBlank | None = None
@@ -268,3 +271,7 @@ class System(Fact):
     def quota_in(self, tiers: Mapping[str, Tier]) -> Quota:
         """What it may use in one cluster: as declared here, else as its tier says."""
         return self.quota or tiers[self.tier].quota
+
+    def objective_in(self, tiers: Mapping[str, Tier]) -> Objective | None:
+        """What its users are promised: as declared here, else as its tier says."""
+        return self.objective or tiers[self.tier].objective

@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from province.fleet.fact import Fact, FeatureId, Names, NonBlank, Slug, SourceRef
+from province.fleet.objective import Objective
 from province.fleet.site import SitePurpose
 
 
@@ -62,7 +63,8 @@ class Tier(Fact):
 
     `rpo_minutes` and `rto_minutes` are null where nothing is promised. `placement` names sites by what they are
     for; it is empty for what runs on the edge nodes themselves. Where a cluster has not enough for all, pods of the
-    tier with the higher `priority` push out the others. Copies of data are kept for `backup_days`.
+    tier with the higher `priority` push out the others. Copies of data are kept for `backup_days`. `objective` is what
+    users of its systems are promised as long as nothing is lost; without one, nothing is.
     """
 
     id: TierId
@@ -72,6 +74,7 @@ class Tier(Fact):
     backup_days: PositiveInt | None
     placement: tuple[SitePurpose, ...]
     priority: PositiveInt | None
+    objective: Objective | None = None
     quota: Quota
     containers: ContainerLimits
     source: SourceRef

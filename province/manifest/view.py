@@ -13,6 +13,7 @@ from province.manifest.cluster import cluster_view, image_view, pod_routes
 from province.manifest.names import names_view
 from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, peers_of
+from province.manifest.promises import promises_view
 from province.manifest.quality import quality_view
 from province.manifest.relay import relay_view
 from province.manifest.routes import path_view
@@ -46,6 +47,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **quality_view(fleet, host),
         **watched_view(fleet, host, known),
         **relay_view(fleet, host, known),
+        **promises_view(fleet, host, known),
     }
 
 

@@ -28,7 +28,14 @@ def test_every_host_of_the_province_is_asked(host: Connection, expected: Expecte
     """A host that nobody asks is one that nobody misses."""
     targets = asked(host, "targets?state=active")["activeTargets"]
     declared = {one["name"] for one in expected.facts["watched_hosts"]}
-    assert {target["labels"]["host"] for target in targets} == declared
+    assert {target["labels"]["host"] for target in targets if "host" in target["labels"]} == declared
+
+
+def test_every_entrance_of_the_site_is_asked(host: Connection, expected: Expected) -> None:
+    """What users are promised is judged by what the entrances count."""
+    targets = asked(host, "targets?state=active")["activeTargets"]
+    declared = {one["name"] for one in expected.facts["watched_entrances"]}
+    assert {target["labels"]["job"] for target in targets if "entrance" in target["labels"]} == declared
 
 
 def test_every_rule_can_be_judged(host: Connection) -> None:

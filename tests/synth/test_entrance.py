@@ -11,7 +11,7 @@ from province.fleet.exposed import DOORS, exposed_at
 from province.fleet.layer import PLATFORM
 from province.fleet.load import load_fleet
 from province.fleet.rooms import ENTRANCE
-from province.fleet.site import Provided
+from province.fleet.site import Duty, Provided
 from province.fleet.system import Exposure
 
 from .conftest import STACKS, Synth, offering, synthesise
@@ -57,14 +57,14 @@ def test_the_public_entrance_serves_what_is_public_behind_a_firewall(platform: S
     assert "-guard=tslcd" not in inner
 
 
-def test_entrances_stand_where_users_are_sent_to_and_share_nothing_but_two_ports(platform: Synth) -> None:
+def test_entrances_stand_where_users_are_sent_to_and_share_nothing_but_their_ports(platform: Synth) -> None:
     wanted = {"lab": "control-plane", "production": "ingress"}[platform.fleet.environment.id]
     for exposure, doors in DOORS.items():
         one = pod(platform, exposure)
         assert one.pod
         assert one.pod["nodeSelector"] == {f"node-role.kubernetes.io/{wanted}": ""}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & one.pod.keys()
-        assert [port["hostPort"] for port in one.containers[0]["ports"]] == [doors.https, doors.http]
+        assert [port["hostPort"] for port in one.containers[0]["ports"]] == [doors.https, doors.http, doors.figures]
         assert one.containers[0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert one.pod["securityContext"]["runAsNonRoot"]
 
@@ -73,8 +73,19 @@ def test_the_inner_entrance_is_for_addresses_of_the_province_alone(platform: Syn
     policy = platform.object("NetworkPolicy", ENTRANCE, Exposure.TSLCD.value)
     plan = platform.fleet.province.addressing
     known = {str(network) for pair in (*plan.bodies.values(), plan.sites) for network in (pair.ipv4, pair.ipv6)}
-    (way,) = policy.spec["ingress"]
+    way, _ = policy.spec["ingress"]
     assert {peer["ipBlock"]["cidr"] for peer in way["from"]} == known
+
+
+def test_figures_are_for_the_watchers_of_the_site_alone(platform: Synth) -> None:
+    here = platform.fleet.hosts_of(platform.site.id)
+    watchers = [host for host in here if Duty.MONITORING in host.duties]
+    known = {str(address) for host in watchers for one in host.interfaces for address in one.address.plain}
+    for exposure in DOORS:
+        users, figures = platform.object("NetworkPolicy", ENTRANCE, exposure.value).spec["ingress"]
+        assert {peer["ipBlock"]["cidr"].partition("/")[0] for peer in figures["from"]} == known
+        assert [one["port"] for one in figures["ports"]] == [9090]
+        assert 9090 not in [one["port"] for one in users["ports"]]
 
 
 def test_no_key_is_in_a_stack(platform: Synth) -> None:

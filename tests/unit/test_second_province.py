@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from province.docs.pages import pages
 from province.exports.consumers import CONSUMERS
 from province.exports.sources import Sources
 from province.fleet.fleet import Fleet
@@ -79,3 +80,9 @@ def test_it_is_exported_without_a_bastion_and_without_a_resolver(second: Fleet, 
     assert made["dns"] == {}
     assert "ProxyJump" not in made["ssh"]["ssh_config"]
     assert all(files for name, files in made.items() if name != "dns")
+
+
+def test_the_pages_about_systems_are_of_its_own(second: Fleet) -> None:
+    found = pages(second)
+    assert "## archive" in "".join(found.values())
+    assert "An Giang" not in "".join(found.values())

@@ -36,14 +36,15 @@ var suites = []uint16{
 
 // entrance answers users from the newest table.
 type entrance struct {
-	table atomic.Pointer[table]
-	guard *guard
+	table  atomic.Pointer[table]
+	guard  *guard
+	counts *counts
 }
 
 // secureServer is where users come by TLS. A name that is not served ends the handshake: nothing is shown to whoever
 // only tries addresses.
 func (e *entrance) secureServer(address string) *http.Server {
-	return server(address, logged(http.HandlerFunc(e.answer)), &tls.Config{
+	return server(address, e.counts.logged(http.HandlerFunc(e.answer)), &tls.Config{
 		MinVersion:   tls.VersionTLS12,
 		CipherSuites: suites,
 		// Asked before a session is resumed, too.
@@ -57,7 +58,7 @@ func (e *entrance) secureServer(address string) *http.Server {
 
 // plainServer sends users of the names that are served to TLS, and answers nothing else.
 func (e *entrance) plainServer(address string) *http.Server {
-	return server(address, logged(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return server(address, e.counts.logged(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r.Host)
 		if e.table.Load().lookup(host, r.URL.Path) == nil {
 			http.Error(w, "no such name here", http.StatusNotFound)
@@ -117,7 +118,7 @@ func (e *entrance) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Strict-Transport-Security", strict)
-	noteOf(r).owner = way.owner
+	noteOf(r).way = way
 	if way.target == nil {
 		http.Error(w, "nobody answers behind this name yet", http.StatusServiceUnavailable)
 		return
@@ -145,6 +146,7 @@ var proxy = &httputil.ReverseProxy{
 	},
 	ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 		noteOf(r).problem = err.Error()
+		noteOf(r).left = r.Context().Err() != nil
 		code := http.StatusBadGateway
 		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 			code = http.StatusGatewayTimeout

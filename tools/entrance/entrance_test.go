@@ -138,6 +138,18 @@ type scene struct {
 func newScene(t *testing.T, guarded ...string) *scene {
 	t.Helper()
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/missing":
+			http.NotFound(w, r)
+			return
+		case "/broken":
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		case "/halfway":
+			w.Header().Set("Content-Length", "100")
+			w.Write([]byte("half"))
+			return
+		}
 		fmt.Fprintf(w, "%s %s for %s by %s", r.Host, r.URL.Path, r.Header.Get("X-Forwarded-For"), r.Header.Get("X-Forwarded-Proto"))
 	}))
 	t.Cleanup(behind.Close)
@@ -145,7 +157,7 @@ func newScene(t *testing.T, guarded ...string) *scene {
 	must(t, err)
 	guard, err := newGuard(guarded)
 	must(t, err)
-	s := &scene{authority: newAuthority(t), entrance: &entrance{guard: guard}, backend: backend}
+	s := &scene{authority: newAuthority(t), entrance: &entrance{guard: guard, counts: newCounts()}, backend: backend}
 	s.serve(t)
 	s.secure = s.listen(t, s.entrance.secureServer(""))
 	s.plain = s.listen(t, s.entrance.plainServer(""))
@@ -162,6 +174,7 @@ func (s *scene) serve(t *testing.T) {
 		must(t, err)
 		found.sites[host] = &site{&pair, []way{{path: "/", target: s.backend, class: class, owner: "room/" + class}}}
 	}
+	s.entrance.counts.know(found)
 	s.entrance.table.Store(found)
 }
 

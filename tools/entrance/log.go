@@ -11,7 +11,8 @@ import (
 
 // note is what is learnt of a request while it is answered.
 type note struct {
-	owner   string // the Ingress whose name it was for
+	way     *way // of the name that it was for
+	left    bool // whether its user was gone before an answer came
 	problem string
 	rules   []int // of the firewall, that it broke
 }
@@ -26,20 +27,23 @@ func noteOf(r *http.Request) *note {
 	return found
 }
 
-// logged writes one line for every request: who, what and how it ended. What stands behind the question mark of an
+// logged counts every request and writes one line for it: who, what and how it ended. What stands behind the question mark of an
 // address, and every body, is left out: it may be somebody's data.
-func logged(next http.Handler) http.Handler {
+func (c *counts) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
 		own := &note{}
 		seen := &counted{ResponseWriter: w, status: http.StatusOK}
+		whole := false // an answer that breaks off ends this by a panic, which the server takes
 		defer func() {
+			left := own.left || !whole && r.Context().Err() != nil
+			c.add(own.way, classOf(seen.status, left, whole), time.Since(begun))
 			attributes := []any{
 				"from", r.RemoteAddr, "host", r.Host, "method", r.Method, "path", r.URL.Path, "secure", r.TLS != nil,
 				"status", seen.status, "bytes", seen.bytes, "ms", time.Since(begun).Milliseconds(),
 			}
-			if own.owner != "" {
-				attributes = append(attributes, "ingress", own.owner)
+			if own.way != nil {
+				attributes = append(attributes, "ingress", own.way.owner)
 			}
 			if len(own.rules) > 0 {
 				attributes = append(attributes, "rules", own.rules)
@@ -50,6 +54,7 @@ func logged(next http.Handler) http.Handler {
 			slog.Info("request", attributes...)
 		}()
 		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), noteKey{}, own)))
+		whole = true
 	})
 }
 

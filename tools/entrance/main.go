@@ -48,6 +48,7 @@ func main() {
 	flag.Var((*names)(&own.guarded), "guard", "a class whose requests pass the web application firewall first")
 	flag.StringVar(&own.secure, "https", ":8443", "where users come by TLS")
 	flag.StringVar(&own.plain, "http", ":8080", "where users are told to come by TLS")
+	flag.StringVar(&own.metrics, "metrics", ":9090", "where watchers read figures")
 	flag.StringVar(&own.health, "health", ":8081", "where /healthz and /readyz answer")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
@@ -59,8 +60,8 @@ func main() {
 
 // settings are what a deployment says.
 type settings struct {
-	classes, guarded      []string
-	secure, plain, health string
+	classes, guarded               []string
+	secure, plain, health, metrics string
 }
 
 func (s settings) check() error {
@@ -89,7 +90,7 @@ func run(own settings) error {
 	if err != nil {
 		return err
 	}
-	entrance := &entrance{}
+	entrance := &entrance{counts: newCounts()}
 	if entrance.guard, err = newGuard(own.guarded); err != nil {
 		return err
 	}
@@ -98,6 +99,7 @@ func run(own settings) error {
 	defer cancel()
 	servers := []*http.Server{
 		entrance.secureServer(own.secure), entrance.plainServer(own.plain), entrance.healthServer(own.health),
+		entrance.counts.metricsServer(own.metrics),
 	}
 	failed := make(chan error, len(servers))
 	for _, server := range servers {
@@ -135,6 +137,7 @@ func follow(ctx context.Context, source *source, entrance *entrance) {
 	var told []string
 	for {
 		table, problems := tableOf(source.state(ctx))
+		entrance.counts.know(table)
 		entrance.table.Store(table)
 		if !slices.Equal(problems, told) {
 			for _, problem := range problems {
