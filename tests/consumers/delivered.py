@@ -17,7 +17,7 @@ DELIVERED = {
     "signing": "api: {image: null",
     "one-stop": "web: {image: null",
     "portal": "web: {image: null",
-    "land": "web: {image: null",
+    "tourism": "web: {image: null",
 }
 
 
