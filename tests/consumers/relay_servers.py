@@ -147,9 +147,7 @@ def certify(place: Path, authority: Authority, trusted: Authority, names: tuple[
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, SHA256())
     for folder in ("ssl", "credentials"):
         (place / folder).mkdir(parents=True, exist_ok=True)
-    (place / "credentials/host.key").write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
+    (place / "credentials/host.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     signed = authority.sign(request.public_bytes(Encoding.PEM).decode(), Subject(names), datetime.now(UTC))
     (place / "ssl/host.pem").write_text(signed, encoding="utf-8")
     (place / "ssl/service-ca.pem").write_text(trusted.pem, encoding="utf-8")
