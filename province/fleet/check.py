@@ -16,6 +16,7 @@ from province.fleet.fact import Body
 from province.fleet.feature import check_features
 from province.fleet.findings import Finding
 from province.fleet.flows import check_systems
+from province.fleet.migration import check_migration
 from province.fleet.plan_check import check_plan
 from province.fleet.policy import check_policy
 from province.fleet.references import check_references, unresolved
@@ -113,6 +114,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         zones=commune_zones,
         origins=fleet.origins,
     )
+    yield from check_migration(fleet)
     yield from check_work_records(
         fleet.registers.work_records.rows,
         controls=fleet.controls,
