@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PROVINCE := .venv/bin/province
 OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
-LIVE_TESTS := tests/lab tests/cluster tests/browser tests/consumers
+LIVE_TESTS := tests/lab tests/cluster tests/browser tests/consumers tests/migration
 # How many communes the lab runs, instead of those that inventories/lab/environment.yml names.
 export PROVINCE_COMMUNES := $(COMMUNES)
 # LAB_HA=1: with spare hosts, so that clusters survive the loss of one.
