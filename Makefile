@@ -6,8 +6,8 @@ SHELL := /bin/bash
 
 PROVINCE := .venv/bin/province
 OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
-# Judged by programs that tools/consumers installs; they need no lab.
-CONSUMER_TESTS := tests/consumers
+# Judged by programs that tools/consumers or the lock install; they need no lab.
+CONSUMER_TESTS := tests/consumers tests/migration
 LIVE_TESTS := tests/lab tests/cluster tests/browser
 # How many communes the lab runs, instead of those that inventories/lab/environment.yml names.
 export PROVINCE_COMMUNES := $(COMMUNES)

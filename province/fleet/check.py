@@ -18,6 +18,7 @@ from province.fleet.feature import check_features
 from province.fleet.findings import Finding
 from province.fleet.flows import check_systems
 from province.fleet.objective import check_objectives
+from province.fleet.migration import check_migration
 from province.fleet.plan_check import check_plan
 from province.fleet.policy import check_policy
 from province.fleet.references import check_references, unresolved
@@ -116,6 +117,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         zones=commune_zones,
         origins=fleet.origins,
     )
+    yield from check_migration(fleet)
     yield from check_work_records(
         fleet.registers.work_records.rows,
         controls=fleet.controls,

@@ -18,6 +18,7 @@ from province.fleet.fact import Fact
 from province.fleet.feature import Feature
 from province.fleet.hosts import Host, edge_nodes, site_hosts
 from province.fleet.layer import PLATFORM, SYSTEMS
+from province.fleet.migration import Migration
 from province.fleet.province import Province
 from province.fleet.references import Declaration
 from province.fleet.register import Registers
@@ -49,6 +50,8 @@ class Fleet:
     controls: Mapping[int, Control]
     registers: Registers
     assumptions: Assumptions
+    migration: Migration | None
+    """The move of old machine rooms; None for a province that moves none."""
     origins: Mapping[str, str]
     """Where each object is declared: `collection/id` → file, relative to the inventories' folder."""
 
@@ -140,6 +143,8 @@ class Fleet:
             "controls": self.controls,
             "registers": self.registers.by_name(),
         }
+        if plan := self.migration:
+            collections |= {"old-hosts": plan.hosts, "moves": plan.moves, "migration-waves": plan.waves}
         found = [
             Declaration(collection, str(key), self.origins[f"{collection}/{key}"], fact)
             for collection, facts in collections.items()

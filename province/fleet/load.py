@@ -22,6 +22,7 @@ from province.fleet.environment import AddressOverlay, Environment
 from province.fleet.feature import Feature
 from province.fleet.findings import BadData, Finding, from_validation, nearest
 from province.fleet.fleet import Fleet
+from province.fleet.migration import Limits, Migration, MigrationWave, Move, OldHost
 from province.fleet.province import Province
 from province.fleet.references import unresolved
 from province.fleet.register import Registers
@@ -148,6 +149,7 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
     controls = reader.listing(Control, base / "controls.yml", "controls")
     registers = _registers(reader, base / "registers")
     assumptions = reader.fact(Assumptions, base / "assumptions.yml")
+    migration = _migration(reader, base / "migration")
     for name in ("province", "assumptions"):
         reader.origins[name] = reader.shown(base / f"{name}.yml")
     if reader.findings or province is None or overlay is None or registers is None or assumptions is None:
@@ -168,6 +170,7 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
         controls=MappingProxyType(controls),
         registers=registers,
         assumptions=assumptions,
+        migration=migration,
         origins=MappingProxyType(reader.origins),
     )
     findings = [*reader.findings, *check_fleet(fleet, sites)]
@@ -193,6 +196,17 @@ def _communes(reader: _Reader, folder: Path) -> dict[str, Commune]:
         found[commune.code] = commune
         reader.origins[f"communes/{commune.code}"] = shown
     return found
+
+
+def _migration(reader: _Reader, folder: Path) -> Migration | None:
+    """The move of old machine rooms, for a province that has any."""
+    if not folder.is_dir():
+        return None
+    hosts = reader.listing(OldHost, folder / "hosts.yml", "old-hosts")
+    moves = reader.listing(Move, folder / "moves.yml", "moves")
+    waves = reader.listing(MigrationWave, folder / "waves.yml", "migration-waves")
+    limits = reader.fact(Limits, folder / "limits.yml")
+    return Migration(hosts=hosts, moves=moves, waves=waves, limits=limits) if limits else None
 
 
 def _registers(reader: _Reader, folder: Path) -> Registers | None:

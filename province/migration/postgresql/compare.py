@@ -1,0 +1,68 @@
+"""What two databases hold, compared: schema, and rows by chunk. And what replication could not carry over at all."""
+
+from __future__ import annotations
+
+from province.migration.postgresql.fence import SCHEMA, USER_TABLES
+from province.migration.postgresql.server import Server
+
+CHUNK_ROWS = 10_000
+
+_OBSTACLES = f"""
+SELECT 'wal_level is ' || setting || ', not logical' FROM pg_settings WHERE name = 'wal_level' AND setting <> 'logical'
+UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0
+UNION ALL SELECT 'unlogged table ' || t.name FROM ({USER_TABLES}) t JOIN pg_class c USING (oid)
+    WHERE c.relpersistence = 'u'
+UNION ALL SELECT 'no primary key: ' || t.name FROM ({USER_TABLES}) t
+    WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indisprimary)
+ORDER BY 1
+"""
+_SCHEMA = f"""
+SELECT t.name || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull
+    FROM ({USER_TABLES}) t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attnum > 0 AND NOT a.attisdropped
+UNION ALL SELECT pg_get_indexdef(i.indexrelid) FROM ({USER_TABLES}) t JOIN pg_index i ON i.indrelid = t.oid
+UNION ALL SELECT t.name || ' ' || pg_get_constraintdef(c.oid) FROM ({USER_TABLES}) t
+    JOIN pg_constraint c ON c.conrelid = t.oid WHERE c.contype <> 'n'
+UNION ALL SELECT 'sequence ' || c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'S' AND n.nspname NOT IN ('information_schema', '{SCHEMA}')
+ORDER BY 1
+"""
+"""Not-null constraints stand in `attnotnull`: PostgreSQL 18 lists them as constraints, too."""
+
+_KEYS = f"""
+SELECT t.name, string_agg(quote_ident(a.attname), ',' ORDER BY array_position(i.indkey::int2[], a.attnum))
+FROM ({USER_TABLES}) t JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary
+JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY (i.indkey) GROUP BY 1 ORDER BY 1
+"""
+
+
+def obstacles(source: Server) -> tuple[str, ...]:
+    """What logical replication cannot carry over (PostgreSQL manual, 31.8), by name; empty when nothing is."""
+    return tuple(source.ask(_OBSTACLES).splitlines())
+
+
+def schema(server: Server) -> str:
+    """Tables, columns, indexes, constraints and sequences as text: the same text, the same schema."""
+    return server.ask(_SCHEMA)
+
+
+def chunks(server: Server) -> dict[str, str]:
+    """A checksum over every row, for each `table rows FIRST..LAST` in the order of the primary key."""
+    found = {}
+    for table, key in server.rows(_KEYS):
+        sql = f"""
+        SET datestyle = 'ISO'; SET timezone = 'UTC'; SET extra_float_digits = 1; SET bytea_output = 'hex';
+        SELECT chunk, md5(string_agg(row, '' ORDER BY number)) FROM (
+            SELECT number, (number - 1) / {CHUNK_ROWS} AS chunk, md5(body) AS row FROM (
+                SELECT row_number() OVER (ORDER BY {key}) AS number, t::text AS body FROM {table} t) numbered) hashed
+        GROUP BY 1 ORDER BY 1"""
+        for chunk, digest in server.rows(sql):
+            first = int(chunk) * CHUNK_ROWS + 1
+            found[f"{table} rows {first}..{first + CHUNK_ROWS - 1}"] = digest
+    return found
+
+
+def different(source: Server, target: Server) -> tuple[tuple[str, ...], int]:
+    """Chunks that are not the same on both sides, and how many were compared: all of them, no sample."""
+    here, there = chunks(source), chunks(target)
+    names = sorted(here.keys() | there.keys())
+    return tuple(name for name in names if here.get(name) != there.get(name)), len(names)

@@ -1,0 +1,178 @@
+"""The steps of a move by logical replication, there and back; each changes nothing where it was done already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from province.errors import ProvinceError
+from province.migration.postgresql import fence
+from province.migration.postgresql.compare import schema
+from province.migration.postgresql.server import Server
+
+THERE, BACK = "province_there", "province_back"
+_SEQUENCES = """
+SELECT quote_literal(quote_ident(schemaname) || '.' || quote_ident(sequencename)), last_value
+FROM pg_sequences WHERE last_value IS NOT NULL
+"""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The old database and the new one."""
+
+    source: Server
+    target: Server
+    copy_seconds: float = 86400
+    drain_seconds: float = 60
+
+    def provision(self) -> None:
+        """Copy the schema; the new side refuses writes from the first moment."""
+        if self.target.ask(f"SELECT to_regnamespace('{fence.SCHEMA}') IS NOT NULL") == "t" and schema(self.target):
+            return
+        # The target's own pg_dump: it reads older servers, and an older one does not read newer ones.
+        ddl = self.target.run(
+            "pg_dump",
+            "--schema-only",
+            "--no-owner",
+            "--no-publications",
+            "--no-subscriptions",
+            f"--exclude-schema={fence.SCHEMA}",
+            "-d",
+            self.source.from_other,
+        )
+        self.target.ask(ddl)
+        fence.shut(self.target)
+
+    def replicate(self) -> None:
+        """Begin the stream there, and wait until every table's first copy is over."""
+        if not _has(self.target, THERE):
+            self._empty_target()
+        _publish(self.source, THERE)
+        _subscribe(self.target, self.source, THERE, copy=True)
+        self.target.wait("the first copy", self.copied, self.copy_seconds)
+
+    def _empty_target(self) -> None:
+        """Throw a copy of an earlier try away: only while the old side takes the writes, so that it has them all."""
+        if fence.refuses(self.source) or not fence.refuses(self.target):
+            raise ProvinceError("the old side is not the one that takes writes", hint="roll the wave back first")
+        tables = ", ".join(name for (name,) in self.target.rows(f"SELECT name FROM ({fence.USER_TABLES}) t"))
+        self.target.ask(f"SET session_replication_role = replica; TRUNCATE {tables}")
+
+    def copied(self) -> bool:
+        """Whether every table follows."""
+        return self.target.ask("SELECT count(*) = 0 FROM pg_subscription_rel WHERE srsubstate <> 'r'") == "t"
+
+    def lag(self) -> int | None:
+        """Bytes that the new side has not confirmed; None without a stream, or when its slot was lost."""
+        return _lag(self.source, THERE)
+
+    def freeze(self) -> None:
+        """Refuse writes on the old side, and wait until everything written there is over."""
+        fence.shut(self.source)
+        self._drain(self.source, THERE)
+
+    def cut_over(self) -> None:
+        """Sequences, then the stream back, then writes: the new side takes none before they flow back."""
+        if not fence.refuses(self.source):
+            raise ProvinceError("the old side takes writes", hint="freeze it first")
+        if not fence.refuses(self.target):
+            return
+        _sequences(self.source, self.target)
+        _unsubscribe(self.target, self.source, THERE)
+        _publish(self.target, BACK)
+        _subscribe(self.source, self.target, BACK, copy=False)
+        fence.open_(self.target)
+
+    def roll_back(self) -> None:
+        """The old side takes writes again, and has all that the new side took; safe from every phase."""
+        if not fence.refuses(self.source):
+            _unsubscribe(self.target, self.source, THERE)
+            return
+        if _has(self.source, BACK):
+            fence.shut(self.target)
+            self._drain(self.target, BACK)
+            _sequences(self.target, self.source)
+            _unsubscribe(self.source, self.target, BACK)
+        elif not fence.refuses(self.target):
+            raise ProvinceError(
+                "the new side takes writes, and no stream flows back",
+                hint=f"the subscription {BACK} was removed: compare both sides before anything is switched",
+            )
+        _unsubscribe(self.target, self.source, THERE)
+        fence.open_(self.source)
+
+    def _drain(self, writer: Server, name: str) -> None:
+        """Wait until the other side confirmed what is written by now."""
+        now = writer.ask("SELECT pg_current_wal_insert_lsn()")
+        if _slot(writer, name) is None:
+            raise ProvinceError(
+                f"{writer.conninfo}: the replication slot {name} is lost",
+                hint="roll the wave back, then begin again: changes since are not kept for the other side",
+            )
+
+        def over() -> bool:
+            return (
+                writer.ask(
+                    f"SELECT confirmed_flush_lsn >= '{now}' FROM pg_replication_slots WHERE slot_name = '{name}'"
+                )
+                == "t"
+            )
+
+        # A record of its own, so that an idle server has something that can be confirmed.
+        writer.ask("SELECT pg_logical_emit_message(false, 'province', 'drain')")
+        writer.wait(f"draining {name}", over, self.drain_seconds)
+
+
+def _has(subscriber: Server, name: str) -> bool:
+    """Whether this database has the subscription: the catalogue lists those of every database of the server."""
+    sql = f"""SELECT count(*) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+        WHERE subname = '{name}' AND datname = current_database()"""
+    return subscriber.ask(sql) == "1"
+
+
+def _slot(writer: Server, name: str) -> str | None:
+    sql = f"SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '{name}' AND wal_status <> 'lost'"
+    return writer.ask(sql) or None
+
+
+def _lag(writer: Server, name: str) -> int | None:
+    flushed = _slot(writer, name)
+    return (
+        None if flushed is None else int(writer.ask(f"SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '{flushed}')"))
+    )
+
+
+def _publish(writer: Server, name: str) -> None:
+    if writer.ask(f"SELECT count(*) FROM pg_publication WHERE pubname = '{name}'") == "0":
+        writer.ask(f"CREATE PUBLICATION {name} FOR ALL TABLES")
+
+
+def _subscribe(subscriber: Server, writer: Server, name: str, *, copy: bool) -> None:
+    if not _has(subscriber, name):
+        reach = writer.from_other.replace("'", "''")
+        # A slot that a killed conductor left behind belongs to no subscription: it would keep the log for ever.
+        _drop_slot(writer, name)
+        subscriber.outside(
+            f"CREATE SUBSCRIPTION {name} CONNECTION '{reach}' PUBLICATION {name} WITH (copy_data = {str(copy).lower()})"
+        )
+
+
+def _unsubscribe(subscriber: Server, writer: Server, name: str) -> None:
+    """Take a stream away, also where its slot is gone already."""
+    if _has(subscriber, name):
+        subscriber.ask(f"ALTER SUBSCRIPTION {name} DISABLE")
+        subscriber.ask(f"ALTER SUBSCRIPTION {name} SET (slot_name = NONE)")
+        subscriber.ask(f"DROP SUBSCRIPTION {name}")
+    _drop_slot(writer, name)
+    writer.ask(f"DROP PUBLICATION IF EXISTS {name}")
+
+
+def _drop_slot(writer: Server, name: str) -> None:
+    free = f"SELECT count(*) = 0 FROM pg_replication_slots WHERE slot_name = '{name}' AND active"
+    writer.wait(f"letting go of the slot {name}", lambda: writer.ask(free) == "t", 30)
+    writer.ask(f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{name}'")
+
+
+def _sequences(from_: Server, to: Server) -> None:
+    """Numbers go on where they stopped: logical replication carries rows, not sequences."""
+    to.ask("".join(f"SELECT setval({name}, {value});" for name, value in from_.rows(_SEQUENCES)))

@@ -1,0 +1,73 @@
+"""One database as psql reaches it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from province.errors import ExitCode, ProvinceError
+
+
+@dataclass(frozen=True)
+class Server:
+    """A database: `conninfo` as libpq reads it (keys and values), and as the other side reaches it (`from_other`).
+
+    `programs` is put before each program of PostgreSQL's, for those that do not lie in PATH.
+    """
+
+    conninfo: str
+    from_other: str
+    programs: tuple[str, ...] = ()
+
+    def ask(self, sql: str, *, seconds: float = 600) -> str:
+        """What statements return, without the last line end; all of them in one transaction.
+
+        Raises ProvinceError with the server's words when one fails.
+        """
+        return self.run(
+            "psql", "-XqAtv", "ON_ERROR_STOP=1", "-1", "-f", "-", "-d", self.conninfo, typed=sql, seconds=seconds
+        )
+
+    def outside(self, sql: str) -> str:
+        """One statement that may not stand in a transaction, such as one that makes a replication slot."""
+        return self.run("psql", "-XqAtv", "ON_ERROR_STOP=1", "-d", self.conninfo, "-c", sql)
+
+    def rows(self, sql: str) -> list[list[str]]:
+        """The rows of a query, with fields as text."""
+        return [line.split("|") for line in self.ask(sql).splitlines()]
+
+    def run(self, program: str, *words: str, typed: str = "", seconds: float = 600) -> str:
+        """What one of PostgreSQL's programs prints."""
+        try:
+            done = subprocess.run(
+                [*self.programs, program, *words],
+                input=typed,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            raise ProvinceError(
+                f"{self.conninfo}: no answer in {seconds:.0f} s", exit_code=ExitCode.UNREACHABLE
+            ) from None
+        if done.returncode:
+            # psql says 2 when it lost the server, as against 1 and 3 for a statement that failed.
+            gone = program == "psql" and done.returncode == 2
+            raise ProvinceError(
+                f"{self.conninfo}: {done.stderr.strip()}", exit_code=ExitCode.UNREACHABLE if gone else ExitCode.FAILED
+            )
+        return done.stdout.rstrip("\n")
+
+    def wait(self, what: str, true: Callable[[], bool], seconds: float) -> None:
+        """Wait until something is true; ProvinceError says what did not become true in time."""
+        end = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() > end:
+                raise ProvinceError(
+                    f"{self.conninfo}: {what} took longer than {seconds:.0f} s",
+                    hint="nothing was switched; look at both servers' logs, then ask for the same phase again",
+                )
+            time.sleep(0.05)
