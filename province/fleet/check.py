@@ -17,8 +17,8 @@ from province.fleet.fact import Body
 from province.fleet.feature import check_features
 from province.fleet.findings import Finding
 from province.fleet.flows import check_systems
-from province.fleet.objective import check_objectives
 from province.fleet.migration import check_migration
+from province.fleet.objective import check_objectives
 from province.fleet.plan_check import check_plan
 from province.fleet.policy import check_policy
 from province.fleet.references import check_references, unresolved

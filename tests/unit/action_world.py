@@ -159,8 +159,16 @@ def desk_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(ACTIONS["restart-service"], "healthy_seconds", 0.05)
 
     def hands(work: Workplace, fleet: Fleet, begun: Begun, folder: Path, lock: int) -> ActionHands:
-        ways = {"remote": lambda _: made.remote, "contact": lambda _, host: Gateway(made.hosts, host)}
-        return ActionHands(work, fleet, begun, folder, lock, look_every=0.01, **ways)
+        return ActionHands(
+            work,
+            fleet,
+            begun,
+            folder,
+            lock,
+            look_every=0.01,
+            remote=lambda _: made.remote,
+            contact=lambda _, host: Gateway(made.hosts, host),
+        )
 
     monkeypatch.setattr(verbs, "Controller", partial(Controller, hands=hands))
     return made
