@@ -29,7 +29,9 @@ class Command:
         doing = ("apply", "enrol", "export", "report", "verify", "signatures import")
         bare = " ".join(self.words[1:3])
         looks = {"--check", "--help"} & set(self.words)
-        acts = "--go" in self.words or bare.startswith(doing) or bare in ("node rollback", "runs abort", "incident open")
+        acts = (
+            "--go" in self.words or bare.startswith(doing) or bare in ("node rollback", "runs abort", "incident open")
+        )
         return not looks and (acts or bare.startswith("certificates"))
 
 

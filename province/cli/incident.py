@@ -15,10 +15,10 @@ from province.bundle.sums import SUMS
 from province.cli.bundle import tell
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode, ProvinceError
+from province.fleet.calendar import LOCAL
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.incident import annual, bundle, intake
-from province.incident.clock import LOCAL
 from province.incident.entry import Gravity, Later, Layer, Noted, Notice
 from province.incident.incident import Incident
 from province.incident.notice import draft

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
 
+from province.fleet.calendar import LOCAL
 from province.fleet.duty import Yearly
 from province.fleet.findings import BadData, Finding
 from province.fleet.fleet import Fleet
 from province.fleet.register import Registers
-from province.incident.clock import LOCAL
 from province.incident.entry import Gravity, Layer, Notice
 from province.incident.incident import Incident
 from province.incident.letters import fill, words

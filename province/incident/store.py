@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
+from province.fleet.calendar import LOCAL
 from province.fleet.findings import nearest
-from province.incident.clock import LOCAL
 from province.incident.entry import EXERCISE, INCIDENT, Closed, Later, Opened
 from province.incident.incident import Incident, incident_of
 from province.incident.timeline import MEND, append, read

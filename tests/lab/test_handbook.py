@@ -1,4 +1,4 @@
-"""Every command of the handbook that only looks, typed in the lab: it ends as documented, and never with a traceback."""
+"""Every command of the handbook that only looks, typed in the lab: it ends as documented, never with a traceback."""
 
 from __future__ import annotations
 

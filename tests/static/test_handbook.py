@@ -1,4 +1,4 @@
-"""The handbook: what it tells people to type is understood, in both languages the same, and its links lead somewhere."""
+"""The handbook: what it tells people to type is understood, the same in both languages, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..handbook import HANDBOOK, PAGES, Command, commands, page
 
 SETS_A_VARIABLE = "export"
 LINK = re.compile(r"\]\(([^)#]+)\)")
-OFFLINE = ("province check", "province show sites", "province show phu-quoc-party", "province calendar")
+OFFLINE = ("province check", "province show rach-gia", "province show phu-quoc-party", "province calendar")
 """What needs neither hosts nor files of an environment, and is run here."""
 
 
@@ -35,7 +35,7 @@ def test_every_command_is_understood(command: Command) -> None:
     while words and words[0] in getattr(parser, "commands", {}):
         parser = parser.commands[words.pop(0)]
     parser.make_context("province", list(words), resilient_parsing=False)
-    assert not hasattr(parser, "commands") or command.line in ("province runs",), "a verb is missing"
+    assert not hasattr(parser, "commands") or command.line == "province runs", "a verb is missing"
 
 
 def test_both_languages_tell_the_same_commands_in_the_same_order() -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from province.fleet.calendar import LOCAL
 from province.fleet.duty import Yearly
 from province.fleet.fleet import Fleet
 from province.incident import annual
-from province.incident.clock import LOCAL
 from province.incident.entry import Gravity, Layer, Notice
 
 from .incident_cases import HOURS, NOW, closing, incident, opening, sent
