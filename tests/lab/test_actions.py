@@ -1,4 +1,4 @@
-"""Operators' actions on real hosts: a service restarts, evidence comes here, a revoked box is refused by every gateway."""
+"""Operators' actions on real hosts: a service restarts, evidence comes here, every gateway refuses a revoked box."""
 
 from __future__ import annotations
 
