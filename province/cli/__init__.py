@@ -31,6 +31,7 @@ from province.cli import (
     render,
     runs,
     show,
+    signatures,
     sizing,
     verify,
 )
@@ -84,6 +85,7 @@ app.add_typer(incident.app, name="incident", help="Incidents: what happened, wha
 app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
 app.add_typer(op.app, name="op", help="An operator's actions on hosts; each is only said unless told --go.")
 app.add_typer(runs.app, name="runs", help="What `province apply` did: history, differences, a page; pause and abort.")
+app.add_typer(signatures.app, name="signatures", help="Certificates with which people sign: who has one until when.")
 app.add_typer(lab.app, name="lab", help="The province on this machine.")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(toolchain, name="toolchain", help="Pinned programs that no registry has prebuilt.")

@@ -1,0 +1,1 @@
+"""Certificates with which people and organisations sign: who has one until when; the keys are theirs and elsewhere."""
