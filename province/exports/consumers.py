@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from province.exports import backstage, dns, netbox, prometheus, questionnaire, ssh
+from province.exports import backstage, dns, grafana, netbox, prometheus, questionnaire, ssh
 from province.exports.sources import Files, Sources
 
 CONSUMERS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
@@ -15,6 +15,7 @@ CONSUMERS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
         "ssh": ssh.files,
         "dns": dns.files,
         "backstage": backstage.files,
+        "grafana": grafana.files,
         "questionnaire": questionnaire.files,
     }
 )
