@@ -135,7 +135,11 @@ def test_what_replication_cannot_carry_is_refused_by_name(pair: Pair) -> None:
     ("spoil", "chunk"),
     [
         ("UPDATE documents SET subject = 'Công vắn 20001' WHERE id = 20001", "documents rows 20001..30000"),
-        ("UPDATE documents SET body = set_byte(body, 3, 0) WHERE id = 5", "documents rows 1..10000"),
+        pytest.param(
+            "UPDATE documents SET body = set_byte(body, 3, 0) WHERE id = 5",
+            "documents rows 1..10000",
+            marks=pytest.mark.soak,
+        ),
     ],
 )
 def test_one_changed_cell_is_found(pair: Pair, spoil: str, chunk: str) -> None:
@@ -152,6 +156,7 @@ def test_a_schema_that_changed_midway_is_seen(pair: Pair) -> None:
     assert schema(pair.source) != schema(pair.target)
 
 
+@pytest.mark.soak
 def test_a_lost_slot_stops_the_freeze_and_the_way_back_still_works(pair: Pair) -> None:
     there(pair)
     pair.target.ask(f"ALTER SUBSCRIPTION {THERE} DISABLE")
