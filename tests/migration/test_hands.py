@@ -14,9 +14,7 @@ from province.migration.conduct import Order, advance, roll_back
 from province.migration.hands import DatabaseHands
 from province.migration.journal import Kind, alone
 from province.migration.postgresql.logical import Pair
-from tests.migration import test_logical
 
-clusters, pair = test_logical.clusters, test_logical.pair
 pytestmark = [pytest.mark.lab, pytest.mark.proves(97)]
 
 
