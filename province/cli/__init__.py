@@ -26,6 +26,7 @@ from province.cli import (
     inventory,
     job,
     lab,
+    migrate,
     node,
     op,
     render,
@@ -82,6 +83,7 @@ app.command("report")(verify.report)
 app.add_typer(dc.app, name="dc", help="One data centre, from bare hosts to filled cluster.")
 app.add_typer(evidence.app, name="evidence", help="What verification saw: is it as it was written, and what changed.")
 app.add_typer(incident.app, name="incident", help="Incidents: what happened, what the law wants by when, the drafts.")
+app.add_typer(migrate.app, name="migrate", help="The old machine rooms move, wave by wave.")
 app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
 app.add_typer(op.app, name="op", help="An operator's actions on hosts; each is only said unless told --go.")
 app.add_typer(runs.app, name="runs", help="What `province apply` did: history, differences, a page; pause and abort.")

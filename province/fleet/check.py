@@ -198,6 +198,9 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     resolvers = ["router", *(id_ for id_, one in fleet.endpoints.items() if one.protocol is Protocol.DNS)]
     for forward in fleet.environment.forward_zones:
         yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
+    moves = fleet.migration.moves if fleet.migration else {}
+    for name in fleet.environment.old_databases:
+        yield from unresolved(file, "old_databases", name, moves, "move")
     if fleet.environment.communes != "all":
         for code in fleet.environment.communes:
             yield from unresolved(file, "communes", code, fleet.communes, "commune")

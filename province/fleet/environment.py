@@ -81,6 +81,24 @@ class SiteOverlay(Fact):
     network_engine: NetworkEngine | None = None
 
 
+class OldDatabase(Fact):
+    """How both databases of a move are reached: keys and values as libpq reads them, without passwords (`.pgpass`).
+
+    The other two say how each side reaches the other; null: in the same way as the controller does.
+    """
+
+    source: NonBlank
+    target: NonBlank
+    source_from_target: NonBlank | None = None
+    target_from_source: NonBlank | None = None
+
+    @model_validator(mode="after")
+    def _without_password(self) -> Self:
+        if any("password=" in (one or "").replace(" ", "") for one in vars(self).values()):
+            raise ValueError("holds a password: it belongs into the file that PGPASSFILE names")
+        return self
+
+
 class Environment(Fact):
     """The overlay of one environment, `inventories/<id>/environment.yml`."""
 
@@ -120,6 +138,8 @@ class Environment(Fact):
     keeps_calendar: bool = True
     """Whether windows and freezes hold; not where nobody but us depends on the hosts."""
     requires_verified: bool
+    old_databases: dict[Slug, OldDatabase] = Field(default_factory=dict)
+    """By move (`migration/moves.yml`); a move that is not here cannot be carried out."""
     """Whether unverified facts that a system depends on stop this environment."""
 
     @property

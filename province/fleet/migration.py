@@ -79,7 +79,7 @@ class OldHost(Fact):
 
 
 class Trigger(Fact):
-    """What begins the way back: `over` that many of `unit`, for that many minutes on end."""
+    """When a move has to go back: `over` that many of `unit`, for that many minutes on end."""
 
     what: NonBlank
     over: NonNegativeFloat

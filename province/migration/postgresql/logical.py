@@ -45,7 +45,7 @@ class Pair:
 
     def replicate(self) -> None:
         """Begin the stream there, and wait until every table's first copy is over."""
-        if not _has(self.target, THERE):
+        if not has_stream(self.target, THERE):
             self._empty_target()
         _publish(self.source, THERE)
         _subscribe(self.target, self.source, THERE, copy=True)
@@ -88,7 +88,7 @@ class Pair:
         if not fence.refuses(self.source):
             _unsubscribe(self.target, self.source, THERE)
             return
-        if _has(self.source, BACK):
+        if has_stream(self.source, BACK):
             fence.shut(self.target)
             self._drain(self.target, BACK)
             _sequences(self.target, self.source)
@@ -123,8 +123,8 @@ class Pair:
         writer.wait(f"draining {name}", over, self.drain_seconds)
 
 
-def _has(subscriber: Server, name: str) -> bool:
-    """Whether this database has the subscription: the catalogue lists those of every database of the server."""
+def has_stream(subscriber: Server, name: str) -> bool:
+    """Whether this database follows by that name: the catalogue lists those of every database of the server."""
     sql = f"""SELECT count(*) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
         WHERE subname = '{name}' AND datname = current_database()"""
     return subscriber.ask(sql) == "1"
@@ -148,7 +148,7 @@ def _publish(writer: Server, name: str) -> None:
 
 
 def _subscribe(subscriber: Server, writer: Server, name: str, *, copy: bool) -> None:
-    if not _has(subscriber, name):
+    if not has_stream(subscriber, name):
         reach = writer.from_other.replace("'", "''")
         # A slot that a killed conductor left behind belongs to no subscription: it would keep the log for ever.
         _drop_slot(writer, name)
@@ -159,7 +159,7 @@ def _subscribe(subscriber: Server, writer: Server, name: str, *, copy: bool) -> 
 
 def _unsubscribe(subscriber: Server, writer: Server, name: str) -> None:
     """Take a stream away, also where its slot is gone already."""
-    if _has(subscriber, name):
+    if has_stream(subscriber, name):
         subscriber.ask(f"ALTER SUBSCRIPTION {name} DISABLE")
         subscriber.ask(f"ALTER SUBSCRIPTION {name} SET (slot_name = NONE)")
         subscriber.ask(f"DROP SUBSCRIPTION {name}")

@@ -1,0 +1,138 @@
+"""`province migrate`: the old machine rooms move, wave by wave."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from province.cli.options import Environment, Json, Language, print_json
+from province.errors import ExitCode, ProvinceError
+from province.fleet.fact import dump
+from province.fleet.fleet import Fleet
+from province.fleet.load import load_fleet
+from province.fleet.migration import Migration, MigrationWave, Phase
+from province.incident.clock import LOCAL
+from province.migration.conduct import Order, Outcome, roll_back
+from province.migration.conduct import advance as advance_wave
+from province.migration.hands import DatabaseHands, pairs_of
+from province.migration.journal import Journal, alone
+from province.migration.phases import following, on_source, on_target
+from province.migration.telling import overview, steps
+from province.ops.workplace import Workplace
+
+app = typer.Typer(no_args_is_help=True)
+WaveNumber = Annotated[int, typer.Argument(help="The wave's number.")]
+Approved = Annotated[list[str] | None, typer.Option("--approved-by", help="Who approved it; once for each person.")]
+
+
+@app.command("plan")
+def plan(wave: WaveNumber, environment: Environment = "lab", as_json: Json = False, lang: Language = "en") -> None:
+    """Show what a wave moves, in order, and what each phase makes true on both sides."""
+    migration, chosen = _wave(load_fleet(environment), wave)
+    moves = migration.moves_of(wave)
+    if as_json:
+        phases = {
+            move.id: {
+                one: {"target": vars(on_target(one, move.method)), "source": vars(on_source(one, move.method))}
+                for one in Phase
+            }
+            for move in moves
+        }
+        print_json({"wave": dump(chosen), "moves": [dump(move) for move in moves], "phases": phases})
+        return
+    typer.echo("\n".join(steps(migration, chosen, lang)))
+
+
+@app.command("status")
+def status(environment: Environment = "lab", as_json: Json = False, lang: Language = "en") -> None:
+    """Show every wave in a line: how far people let it go, what it moves, what it waits for, the newest line."""
+    fleet = load_fleet(environment)
+    migration = _migration(fleet)
+    newest = {
+        wave: lines[-1] for wave in migration.waves if (lines := Journal(_folder(fleet) / f"wave-{wave}.jsonl").read())
+    }
+    if as_json:
+        waves = [dump(one) | {"newest": newest.get(one.id)} for one in migration.waves.values()]
+        print_json(waves)
+        return
+    typer.echo("\n".join(overview(migration, newest, datetime.now(LOCAL), lang)))
+
+
+@app.command("advance")
+def advance(
+    wave: WaveNumber, environment: Environment = "lab", approved_by: Approved = None, as_json: Json = False
+) -> None:
+    """Bring a wave to its next phase, if every gate is open; exit 1 and the gates that are shut else."""
+    fleet = load_fleet(environment)
+    migration, chosen = _wave(fleet, wave)
+    hands = DatabaseHands(pairs_of(fleet.environment, chosen, migration.moves), tuple(approved_by or ()))
+    order = _order(migration, chosen)
+    with alone(_folder(fleet), wave) as journal:
+        slowest = min((hands.phase(move) for move in order.moves), key=list(Phase).index)
+        wanted = following(slowest)
+        if wanted is None:
+            raise ProvinceError(
+                f"wave {wave} is {slowest}", hint="nothing follows", exit_code=ExitCode.NOTHING_SELECTED
+            )
+        _tell(advance_wave(order, wanted, journal, hands), as_json)
+
+
+@app.command("rehearse")
+def rehearse(wave: WaveNumber, environment: Environment = "lab") -> None:
+    """Refuse: nobody rehearses by now, so the gates before a freeze stay shut."""
+    fleet = load_fleet(environment)
+    migration, chosen = _wave(fleet, wave)
+    pairs_of(fleet.environment, chosen, migration.moves)
+    raise ProvinceError(
+        "a rehearsal on a copy is not carried out by now", hint="the gate `rehearsal` stays shut; nothing was changed"
+    )
+
+
+@app.command("rollback")
+def rollback(wave: WaveNumber, environment: Environment = "lab", as_json: Json = False) -> None:
+    """Bring every move of a wave back to the old side, with what the new side took since."""
+    fleet = load_fleet(environment)
+    migration, chosen = _wave(fleet, wave)
+    hands = DatabaseHands(pairs_of(fleet.environment, chosen, migration.moves))
+    with alone(_folder(fleet), wave) as journal:
+        _tell(roll_back(_order(migration, chosen), journal, hands), as_json)
+
+
+def _tell(outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        print_json({"phases": outcome.phases, "waits": outcome.waits, "shut": [vars(one) for one in outcome.shut]})
+    else:
+        for name, phase in outcome.phases.items():
+            typer.echo(f"{name:32} {phase}")
+        for one in outcome.shut:
+            typer.echo(f"  {outcome.waits} waits: {one.gate} {one.verdict}: {one.said}")
+    if outcome.waits:
+        raise typer.Exit(int(ExitCode.FAILED))
+
+
+def _order(migration: Migration, wave: MigrationWave) -> Order:
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    return Order(wave, migration.moves_of(wave.id), migration.limits, who, lambda: datetime.now(UTC).astimezone(LOCAL))
+
+
+def _folder(fleet: Fleet) -> Path:
+    return Workplace.of(fleet).private / "migration"
+
+
+def _migration(fleet: Fleet) -> Migration:
+    if fleet.migration is None:
+        raise ProvinceError("this province moves no old machine room", exit_code=ExitCode.NOTHING_SELECTED)
+    return fleet.migration
+
+
+def _wave(fleet: Fleet, wave: int) -> tuple[Migration, MigrationWave]:
+    migration = _migration(fleet)
+    if wave not in migration.waves:
+        known = ", ".join(map(str, migration.waves))
+        raise ProvinceError(f"no wave {wave}", hint=f"known: {known}", exit_code=ExitCode.USAGE)
+    return migration, migration.waves[wave]

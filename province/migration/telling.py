@@ -1,0 +1,46 @@
+"""Waves in words: one line for each in an overview, one for each step in a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from province.fleet.migration import Migration, MigrationWave, Phase
+from province.migration.journal import Line
+from province.migration.phases import FORWARD, on_source, on_target
+
+
+def overview(migration: Migration, newest: Mapping[int, Line], now: datetime, lang: str) -> Iterator[str]:
+    """Every wave: its number, name, allowed phase, size in GiB, what it waits for; under it the newest line."""
+    for wave in migration.waves.values():
+        gib = sum(migration.moves[name].size_gib for name in wave.moves)
+        name, moves = wave.name.in_language(lang), f"{len(wave.moves)} moves"
+        yield f"{wave.id}  {name:28} {wave.phase:12} {moves:8} {gib:6.0f} GiB  {_waits(migration, wave, now)}"
+        if line := newest.get(wave.id):
+            yield f"   {line.time:%d.%m. %H:%M}  {line.move} {line.kind} {line.phase}: {line.said}".rstrip(": ")
+
+
+def _waits(migration: Migration, wave: MigrationWave, now: datetime) -> str:
+    if not wave.moves:
+        return "moves nothing"
+    if wave.phase is Phase.DECLARED:
+        waiting = [str(one) for one in wave.after if migration.waves[one].phase is not Phase.RETIRED]
+        after = f", after wave {', '.join(waiting)}" if waiting else ""
+        return f"waits for an approval: `phase` in migration/waves.yml{after}"
+    return wave.closed(now, ()) or f"province migrate advance {wave.id}"
+
+
+def steps(migration: Migration, wave: MigrationWave, lang: str) -> Iterator[str]:
+    """What a wave moves, in order, and for each what is true on both sides in each phase."""
+    yield f"wave {wave.id}  {wave.name.in_language(lang)}  may go as far as {wave.phase}"
+    for window in wave.windows:
+        yield f"  cut over only {', '.join(window.days)} {window.from_:%H:%M} to {window.to:%H:%M}"
+    for move in migration.moves_of(wave.id):
+        goes = f"to {move.system}" if move.system else "to the archive"
+        yield f"{move.id}  {move.treatment} by {move.method} {goes}, {move.size_gib:.0f} GiB"
+        if trigger := move.trigger:
+            yield f"  goes back at: {trigger.what}, {trigger.over:g} {trigger.unit} for {trigger.minutes} min"
+        for phase in FORWARD:
+            new, old = on_target(phase, move.method), on_source(phase, move.method)
+            sides = f"old {old.writes} writes{'' if old.kept else ', wiped'}; new {new.writes} writes"
+            yield f"  {phase:12} {sides}, changes flow: {new.stream}{'; users are here' if new.serves else ''}"

@@ -1,0 +1,75 @@
+"""`province migrate` as a stranger reads it, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from province.cli import app
+from province.errors import ProvinceError
+from province.fleet.findings import BadData
+from province.fleet.load import load_fleet
+from tests.unit.conftest import Edit
+
+REACH = "requires_verified: false\nold_databases:\n  {move}: {{source: {source}, target: host=new}}\n"
+
+
+@pytest.fixture(autouse=True)
+def _inventories(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVINCE_INVENTORIES", str(data))
+
+
+def run(*words: str) -> str:
+    done = CliRunner().invoke(app, ["migrate", *words])
+    if done.exception:
+        raise done.exception
+    return done.output
+
+
+def test_status_says_in_a_line_what_each_wave_waits_for() -> None:
+    lines = run("status").splitlines()
+    assert len(lines) == 7
+    assert lines[0].endswith("moves nothing")
+    assert "waits for an approval: `phase` in migration/waves.yml, after wave 2" in lines[3]
+    assert [one["id"] for one in json.loads(run("status", "--json"))] == list(range(7))
+
+
+def test_status_of_an_allowed_wave_says_the_command_or_the_hour(edit: Edit) -> None:
+    edit("fleet/migration/waves.yml", 'from: "19:00", to: "23:00"}]\n  phase: declared', "@@")
+    edit("fleet/migration/waves.yml", "days: [mon, tue, wed, thu], @@", "days: [mon, tue, wed, thu, fri, sat, sun], @@")
+    edit("fleet/migration/waves.yml", "@@", 'from: "00:00", to: "23:59:59"}]\n  phase: provisioned')
+    assert "province migrate advance 1" in run("status").splitlines()[1]
+
+
+def test_a_plan_tells_both_sides_of_every_phase() -> None:
+    text = run("plan", "3")
+    assert text.index("e-office-an-giang") < text.index("document-gateway-an-giang")
+    assert "  cut-over     old refuses writes; new takes writes, changes flow: back; users are here" in text
+    assert len(json.loads(run("plan", "3", "--json"))["phases"]) == 4
+
+
+@pytest.mark.parametrize("verb", ["advance", "rehearse", "rollback"])
+def test_who_does_not_say_how_the_old_side_is_reached_changes_nothing(verb: str) -> None:
+    with pytest.raises(ProvinceError, match="does not say how the old side is reached: trial-"):
+        run(verb, "1")
+
+
+def test_an_unknown_wave_is_refused() -> None:
+    with pytest.raises(ProvinceError, match="no wave 9"):
+        run("plan", "9")
+
+
+@pytest.mark.parametrize(
+    ("move", "source", "said"),
+    [
+        ("e-office-an-gian", "host=old", "no such move"),
+        ("e-office-an-giang", "host=old password=x", "holds a password"),
+    ],
+)
+def test_bad_ways_to_databases_are_refused(data: Path, edit: Edit, move: str, source: str, said: str) -> None:
+    edit("lab/environment.yml", "requires_verified: false\n", REACH.format(move=move, source=source))
+    with pytest.raises(BadData, match=said):
+        load_fleet("lab", data)
