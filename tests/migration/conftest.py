@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,16 +32,17 @@ WHERE subname = '{name}' AND datname = current_database()
 
 
 @pytest.fixture(scope="session")
-def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Cluster]]:
-    place = tmp_path_factory.mktemp("postgresql")
-    for folder in (place, *list(place.parents)[:2]):
-        folder.chmod(0o755)
+def clusters() -> Iterator[tuple[Cluster, Cluster]]:
+    # Not below pytest's folder: every other pytest that begins shuts that one to all but its own user.
+    place = Path(tempfile.mkdtemp(prefix="province-postgresql-"))
+    place.chmod(0o755)
     both = Cluster(place / "old", old=has_old()), Cluster(place / "new", old=False)
     for one in both:
         one.start()
     yield both
     for one in both:
         one.stop("immediate")
+    shutil.rmtree(place)
 
 
 @pytest.fixture

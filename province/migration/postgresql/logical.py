@@ -85,9 +85,6 @@ class Pair:
 
     def roll_back(self) -> None:
         """The old side takes writes again, and has all that the new side took; safe from every phase."""
-        if not fence.refuses(self.source):
-            _unsubscribe(self.target, self.source, THERE)
-            return
         if has_stream(self.source, BACK):
             fence.shut(self.target)
             self._drain(self.target, BACK)
