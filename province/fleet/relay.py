@@ -30,7 +30,7 @@ class Relay(Fact):
     """How much waits on a node while the province cannot be reached, and how long hubs keep what came.
 
     The queue holds `hours` of `node_mb_a_day` MB, `margin` times. A subject may have `subject_messages` waiting; one
-    message has `message_mb` MB at most. What is sent again by the same id within `repeat_minutes` counts once.
+    message has `message_mb` MB at most. Who sends one again within `repeat_minutes`, by the same id, sent it once.
     """
 
     hours: PositiveInt

@@ -55,7 +55,7 @@ Audience = Annotated[str, AfterValidator(_audience)]
 """Whom something is for: `every-host`, a class of hosts, or `duty/<duty>`."""
 
 Peer = Annotated[str, AfterValidator(_peer)]
-"""Hosts by what they are, never by address: a name of `SYMBOLS`, `zone/<zone of the same place>`, `domain/<domain>`."""
+"""Hosts by what they are, never by address: `SYMBOLS`, `zone/<zone of the same place>`, `domain/<domain>`."""
 
 PathOnHost = Annotated[str, StringConstraints(pattern=r"^/[^\s]*(\{\{ item\.\w+ \}\}[^\s]*)?$")]
 Expression = Annotated[str, StringConstraints(pattern=r"^\{\{.+\}\}$")]

@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,8 +27,6 @@ from province.pki.authority import Authority
 from province.pki.subject import Subject
 
 from .test_exports import program
-
-PATIENCE_S = 20.0
 
 
 def free_port() -> int:
@@ -232,11 +229,3 @@ def at_work(relays: Relays) -> Iterator[Relays]:
         yield relays
     finally:
         relays.end()
-
-
-def within(seconds: float = PATIENCE_S) -> Iterator[float]:
-    """Moments to look again; the last one has passed when nobody would wait any longer."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield end - time.monotonic()
-        time.sleep(0.1)
