@@ -6,6 +6,7 @@ asks the outside world for anything fails here, because nobody could say beforeh
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,10 @@ class _Monitor(mocks.MockMonitor):
 def requests(stack: str, program: Callable[[], None], *, preview: bool = False) -> list[Any]:
     """Run a program to its end and return the engine's calls that it made; what it raises is passed on."""
     monitor = _Monitor()
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:  # somebody's asyncio.run() took the thread's loop along, and the stand-in expects one
+        asyncio.set_event_loop(asyncio.new_event_loop())
     mocks.set_mocks(_Closed(), project=PROJECT, stack=stack, preview=preview, monitor=monitor)
     pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
     return monitor.requests

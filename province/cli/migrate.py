@@ -12,11 +12,11 @@ import typer
 
 from province.cli.options import Environment, Json, Language, print_json
 from province.errors import ExitCode, ProvinceError
+from province.fleet.calendar import LOCAL
 from province.fleet.fact import dump
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.migration import Migration, MigrationWave, Phase
-from province.incident.clock import LOCAL
 from province.migration.conduct import Order, Outcome, roll_back
 from province.migration.conduct import advance as advance_wave
 from province.migration.hands import DatabaseHands, pairs_of
