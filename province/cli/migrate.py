@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +60,7 @@ def status(environment: Environment = "lab", as_json: Json = False, lang: Langua
         waves = [dump(one) | {"newest": newest.get(one.id)} for one in migration.waves.values()]
         print_json(waves)
         return
-    typer.echo("\n".join(overview(migration, newest, datetime.now(LOCAL), lang)))
+    typer.echo("\n".join(overview(migration, newest, fleet.registers.freezes.rows, datetime.now(LOCAL), lang)))
 
 
 @app.command("advance")
@@ -71,7 +71,7 @@ def advance(
     fleet = load_fleet(environment)
     migration, chosen = _wave(fleet, wave)
     hands = DatabaseHands(pairs_of(fleet.environment, chosen, migration.moves), tuple(approved_by or ()))
-    order = _order(migration, chosen)
+    order = _order(fleet, migration, chosen)
     with alone(_folder(fleet), wave) as journal:
         slowest = min((hands.phase(move) for move in order.moves), key=list(Phase).index)
         wanted = following(slowest)
@@ -100,7 +100,7 @@ def rollback(wave: WaveNumber, environment: Environment = "lab", as_json: Json =
     migration, chosen = _wave(fleet, wave)
     hands = DatabaseHands(pairs_of(fleet.environment, chosen, migration.moves))
     with alone(_folder(fleet), wave) as journal:
-        _tell(roll_back(_order(migration, chosen), journal, hands), as_json)
+        _tell(roll_back(_order(fleet, migration, chosen), journal, hands), as_json)
 
 
 def _tell(outcome: Outcome, as_json: bool) -> None:
@@ -115,9 +115,10 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
         raise typer.Exit(int(ExitCode.FAILED))
 
 
-def _order(migration: Migration, wave: MigrationWave) -> Order:
+def _order(fleet: Fleet, migration: Migration, wave: MigrationWave) -> Order:
     who = f"{getpass.getuser()}@{socket.gethostname()}"
-    return Order(wave, migration.moves_of(wave.id), migration.limits, who, lambda: datetime.now(UTC).astimezone(LOCAL))
+    freezes = tuple(fleet.registers.freezes.rows)
+    return Order(wave, migration.moves_of(wave.id), migration.limits, who, lambda: datetime.now(LOCAL), freezes)
 
 
 def _folder(fleet: Fleet) -> Path:

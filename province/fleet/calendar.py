@@ -1,7 +1,7 @@
 """When changes may be made: the windows of hosts, and the freezes of the province.
 
-A window is a time of the week in which hosts may be changed; hosts without one may be changed at any time. A freeze is
-a span of days, both included, in which nothing of its kind is changed anywhere. Times are the province's own.
+A window is a time of the week in which hosts may be changed or systems moved; hosts without one may be changed at any
+time. A freeze is a span of days, both included, in which nothing of its kind is done anywhere. Times are local.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Weekday(StrEnum):
 
 
 class Window(Fact):
-    """Hours of some days of the week, from one minute to another one of the same day, the last one left out."""
+    """Hours of some days of the week, the last minute left out; one that ends before it begins ends on the next day."""
 
     days: Annotated[tuple[Weekday, ...], Field(min_length=1)]
     begins: TimeOfDay
@@ -50,15 +50,19 @@ class Window(Fact):
     source: SourceRef
 
     @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> Self:
-        if self.ends <= self.begins:
-            raise ValueError("`ends` is not after `begins`; a window over midnight is two")
+    def _ends_another_time(self) -> Self:
+        if self.ends == self.begins:
+            raise ValueError("`ends` is `begins`: a window of no length, or of a whole day, is none")
         return self
 
     def holds(self, now: dt.datetime) -> bool:
         """Whether it is open."""
-        here = now.astimezone(LOCAL)
-        return list(Weekday)[here.weekday()] in self.days and self.begins <= f"{here:%H:%M}" < self.ends
+        here, days = now.astimezone(LOCAL), list(Weekday)
+        clock = f"{here:%H:%M}"
+        today, yesterday = days[here.weekday()] in self.days, days[here.weekday() - 1] in self.days
+        if self.begins < self.ends:
+            return today and self.begins <= clock < self.ends
+        return (today and clock >= self.begins) or (yesterday and clock < self.ends)
 
     def __str__(self) -> str:
         return f"{' '.join(self.days)} {self.begins}-{self.ends}"

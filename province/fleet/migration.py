@@ -1,6 +1,6 @@
 """The move of the old machine rooms: what moves, how, in which wave, and the figures that gates judge by.
 
-`migration/` holds it. Days on which nothing may change are no part of it: `Wave.opens` takes them as an argument.
+`migration/` holds it. Days on which nothing is moved stand in the register of freezes.
 Source of the order of waves and of the treatments: the project (A); a wave moves and goes live together.
 """
 
@@ -10,10 +10,11 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from province.fleet.calendar import LOCAL, Freeze, FreezeKind, Window
 from province.fleet.fact import Fact, Names, NonBlank, Slug, SourceRef
 from province.fleet.findings import Finding
 from province.fleet.references import unresolved
@@ -62,12 +63,6 @@ class Phase(StrEnum):
     ROLLED_BACK = "rolled-back"
 
 
-class Weekday(StrEnum):
-    """Days in the order of `date.weekday`."""
-
-    MON, TUE, WED, THU, FRI, SAT, SUN = "mon", "tue", "wed", "thu", "fri", "sat", "sun"
-
-
 class OldHost(Fact):
     """A host of an old machine room. How it is reached is the environment's, never a fact of the province."""
 
@@ -112,30 +107,6 @@ class Move(Fact):
         return self
 
 
-class Window(Fact):
-    """Local hours in which a wave may be cut over; one that ends before it begins ends on the next day."""
-
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1)]
-    from_: dt.time = Field(alias="from")
-    to: dt.time
-
-    def holds(self, moment: dt.datetime) -> bool:
-        """Whether a local moment lies in it."""
-        days, clock = tuple(Weekday), moment.time()
-        today, yesterday = days[moment.weekday()] in self.days, days[moment.weekday() - 1] in self.days
-        if self.from_ < self.to:
-            return today and self.from_ <= clock < self.to
-        return (today and clock >= self.from_) or (yesterday and clock < self.to)
-
-
-class Freeze(Fact):
-    """Days on which nothing may change, both included, and why."""
-
-    first: dt.date
-    last: dt.date
-    why: NonBlank
-
-
 class MigrationWave(Fact):
     """What moves and goes live together, after which other waves, and in which hours."""
 
@@ -148,12 +119,12 @@ class MigrationWave(Fact):
     source: SourceRef
 
     def closed(self, moment: dt.datetime, freezes: Iterable[Freeze]) -> str | None:
-        """Why it may not be cut over at a local moment; None when it may."""
+        """Why it may not be cut over at a moment; None when it may."""
         for freeze in freezes:
-            if freeze.first <= moment.date() <= freeze.last:
-                return f"{freeze.why}: nothing changes from {freeze.first} to {freeze.last}"
+            if freeze.holds(FreezeKind.CUT_OVER, moment):
+                return str(freeze)
         if not any(window.holds(moment) for window in self.windows):
-            return f"{moment:%a %H:%M} is outside the wave's windows"
+            return f"{moment.astimezone(LOCAL):%a %H:%M} is outside the wave's windows"
         return None
 
 

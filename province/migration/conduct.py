@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 from province.errors import ProvinceError
-from province.fleet.migration import Freeze, Limits, MigrationWave, Move, Phase
+from province.fleet.calendar import Freeze
+from province.fleet.migration import Limits, MigrationWave, Move, Phase
 from province.migration.gates import Judgement, Measured, Question, Verdict, judge, loses_writes
 from province.migration.journal import Kind, Line
 from province.migration.phases import FORWARD, refused

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from province.fleet.calendar import Freeze
 from province.fleet.fact import Fact
-from province.fleet.migration import Freeze, Limits, MigrationWave, Move, Phase
+from province.fleet.migration import Limits, MigrationWave, Move, Phase
 from province.migration.phases import COPIES_ALL_THE_TIME, FLOWS_BACK, HOLDS_NO_DATA
 
 

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from province.fleet.calendar import Freeze
 from province.fleet.migration import Migration, MigrationWave, Phase
 from province.migration.journal import Line
 from province.migration.phases import FORWARD, on_source, on_target
 
 
-def overview(migration: Migration, newest: Mapping[int, Line], now: datetime, lang: str) -> Iterator[str]:
+def overview(
+    migration: Migration, newest: Mapping[int, Line], freezes: Sequence[Freeze], now: datetime, lang: str
+) -> Iterator[str]:
     """Every wave: its number, name, allowed phase, size in GiB, what it waits for; under it the newest line."""
     for wave in migration.waves.values():
         gib = sum(migration.moves[name].size_gib for name in wave.moves)
         name, moves = wave.name.in_language(lang), f"{len(wave.moves)} moves"
-        yield f"{wave.id}  {name:28} {wave.phase:12} {moves:8} {gib:6.0f} GiB  {_waits(migration, wave, now)}"
+        yield f"{wave.id}  {name:28} {wave.phase:12} {moves:8} {gib:6.0f} GiB  {_waits(migration, wave, freezes, now)}"
         if line := newest.get(wave.id):
             yield f"   {line.time:%d.%m. %H:%M}  {line.move} {line.kind} {line.phase}: {line.said}".rstrip(": ")
 
 
-def _waits(migration: Migration, wave: MigrationWave, now: datetime) -> str:
+def _waits(migration: Migration, wave: MigrationWave, freezes: Sequence[Freeze], now: datetime) -> str:
     if not wave.moves:
         return "moves nothing"
     if wave.phase is Phase.DECLARED:
         waiting = [str(one) for one in wave.after if migration.waves[one].phase is not Phase.RETIRED]
         after = f", after wave {', '.join(waiting)}" if waiting else ""
         return f"waits for an approval: `phase` in migration/waves.yml{after}"
-    return wave.closed(now, ()) or f"province migrate advance {wave.id}"
+    return wave.closed(now, freezes) or f"province migrate advance {wave.id}"
 
 
 def steps(migration: Migration, wave: MigrationWave, lang: str) -> Iterator[str]:
     """What a wave moves, in order, and for each what is true on both sides in each phase."""
     yield f"wave {wave.id}  {wave.name.in_language(lang)}  may go as far as {wave.phase}"
     for window in wave.windows:
-        yield f"  cut over only {', '.join(window.days)} {window.from_:%H:%M} to {window.to:%H:%M}"
+        yield f"  cut over only {window}"
     for move in migration.moves_of(wave.id):
         goes = f"to {move.system}" if move.system else "to the archive"
         yield f"{move.id}  {move.treatment} by {move.method} {goes}, {move.size_gib:.0f} GiB"

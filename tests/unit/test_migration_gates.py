@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from province.fleet.calendar import LOCAL, Freeze
 from province.fleet.fleet import Fleet
-from province.fleet.migration import Freeze, Phase
+from province.fleet.migration import Phase
 from province.migration.gates import Measured, Question, Verdict, judge, loses_writes, open_
 from province.migration.phases import FORWARD
 
-NOW = dt.datetime(2026, 11, 28, 21, 0, tzinfo=dt.UTC)
+from .freezes import freeze_of
+
+NOW = dt.datetime(2026, 11, 28, 21, 0, tzinfo=LOCAL)
 GOOD: dict[str, Any] = {
     "obstacles": (),
     "lag_bytes": 0,
@@ -81,8 +84,8 @@ def test_what_nobody_measured_opens_nothing(fleet: Fleet, wanted: Phase, gate: s
 def test_no_freeze_outside_the_hours_or_on_a_frozen_day(fleet: Fleet) -> None:
     shut = judge(Phase.FROZEN, asked(fleet, now=NOW + dt.timedelta(hours=12)))
     assert [one.gate for one in shut if one.verdict is Verdict.SHUT] == ["window"]
-    freeze = Freeze(first=NOW.date(), last=NOW.date(), why="session")
-    assert not open_(judge(Phase.FROZEN, asked(fleet, freezes=(freeze,))))
+    assert not open_(judge(Phase.FROZEN, asked(fleet, freezes=(freeze_of("cut-over", NOW),))))
+    assert open_(judge(Phase.FROZEN, asked(fleet, freezes=(freeze_of("change", NOW),))))
 
 
 def test_a_way_back_without_a_stream_says_what_it_would_lose(fleet: Fleet) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from province.fleet.calendar import LOCAL, Window
 from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.fleet.migration import Freeze, Migration, Weekday, Window, before, in_order
+from province.fleet.migration import Migration, before, in_order
 from tests.unit.conftest import Edit
+
+from .freezes import freeze_of
 
 
 @pytest.fixture
@@ -69,7 +72,7 @@ def test_what_moves_later_cannot_be_needed(data: Path, edit: Edit) -> None:
 
 
 def at(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+    return dt.datetime.fromisoformat(text).replace(tzinfo=LOCAL)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +86,12 @@ def at(text: str) -> dt.datetime:
     ],
 )
 def test_a_window_over_midnight_belongs_to_the_day_on_which_it_begins(moment: str, inside: bool) -> None:
-    window = Window.model_validate({"days": [Weekday.SAT], "from": "20:00", "to": "05:00"})
+    window = Window.model_validate({"days": ["sat"], "begins": "20:00", "ends": "05:00", "source": "A"})
     assert window.holds(at(moment)) is inside
 
 
 def test_a_freeze_closes_every_window(plan: Migration) -> None:
     moment = at("2026-11-28 21:00")
     assert plan.waves[3].closed(moment, []) is None
-    freeze = Freeze(first=moment.date(), last=moment.date(), why="session")
-    assert "session" in (plan.waves[3].closed(moment, [freeze]) or "")
+    assert "Session" in (plan.waves[3].closed(moment, [freeze_of("cut-over", moment)]) or "")
     assert "outside" in (plan.waves[3].closed(at("2026-11-30 10:00"), []) or "")
