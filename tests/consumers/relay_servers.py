@@ -191,7 +191,7 @@ class Relays:
         elsewhere = {
             f"/run/credentials/relay@{domain}.service": f"{place}/credentials",
             "/etc/ssl/province": f"{place}/ssl",
-            f"/var/lib/relay/{domain}": f"{place}/store",
+            f"/var/lib/relay-{domain}": f"{place}/store",
             f"127.0.0.1:{own.client_port}": f"127.0.0.1:{server.client_port}",
             f"0.0.0.0:{own.hub_port}": f"127.0.0.1:{server.hub_port}",
             f'"127.0.0.1",\n    {own.client_port}': f'"127.0.0.1",\n    {server.client_port}',

@@ -57,7 +57,7 @@ def test_each_domain_has_an_account_and_a_store_of_its_own(host: Connection, exp
     for one in expected.facts["relay_instances"]:
         account = f"relay-{one['domain']}"
         assert host.user(account).uid == one["uid"]
-        store = host.file(f"/var/lib/relay/{one['domain']}")
+        store = host.file(f"/var/lib/relay-{one['domain']}")
         assert (store.user, store.mode) == (account, 0o700)
         main = host.check_output(f"systemctl show --property MainPID --value relay@{one['domain']}.service")
         assert host.check_output(f"stat -c %U /proc/{main}") == account
