@@ -32,6 +32,7 @@ def test_every_sabotage_is_seen_by_its_check(
 ) -> None:
     fleet = load_fleet("lab")
     data = load()
+    chosen = ("-k", " or ".join(sorted(names(data.sabotages))))
     plan = spread(data.sabotages, list(fleet.hosts.values()))
     connections = {name: connect(name, CONFIG) for name in plan}
     with ExitStack() as preparation:
@@ -40,8 +41,8 @@ def test_every_sabotage_is_seen_by_its_check(
         with ExitStack() as sabotage:
             for name, rows in plan.items():
                 sabotage.enter_context(broken(connections[name], rows))
-            spoilt = look(plan, tmp_path / "spoilt", "-k", " or ".join(sorted(names(data.sabotages))))
-        mended = look(plan, tmp_path / "mended")
+            spoilt = look(plan, tmp_path / "spoilt", *chosen)
+        mended = look(plan, tmp_path / "mended", *chosen)
     verdicts = [judged(name, row, spoilt, mended) for name, rows in plan.items() for row in rows]
     score = summary(verdicts, data.not_shown)
     with capsys.disabled():
