@@ -12,7 +12,7 @@ import typer
 
 from province.cli.options import Environment, Json, Language, print_json
 from province.errors import ExitCode, ProvinceError
-from province.fleet.calendar import LOCAL
+from province.fleet.calendar import LOCAL, Freeze
 from province.fleet.fact import dump
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
@@ -60,7 +60,7 @@ def status(environment: Environment = "lab", as_json: Json = False, lang: Langua
         waves = [dump(one) | {"newest": newest.get(one.id)} for one in migration.waves.values()]
         print_json(waves)
         return
-    typer.echo("\n".join(overview(migration, newest, fleet.registers.freezes.rows, datetime.now(LOCAL), lang)))
+    typer.echo("\n".join(overview(migration, newest, _freezes(fleet), datetime.now(LOCAL), lang)))
 
 
 @app.command("advance")
@@ -117,8 +117,13 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
 
 def _order(fleet: Fleet, migration: Migration, wave: MigrationWave) -> Order:
     who = f"{getpass.getuser()}@{socket.gethostname()}"
-    freezes = tuple(fleet.registers.freezes.rows)
-    return Order(wave, migration.moves_of(wave.id), migration.limits, who, lambda: datetime.now(LOCAL), freezes)
+    moves = migration.moves_of(wave.id)
+    return Order(wave, moves, migration.limits, who, lambda: datetime.now(LOCAL), _freezes(fleet))
+
+
+def _freezes(fleet: Fleet) -> tuple[Freeze, ...]:
+    """The days on which nothing is moved; none where the environment keeps no calendar."""
+    return tuple(fleet.registers.freezes.rows) if fleet.environment.keeps_calendar else ()
 
 
 def _folder(fleet: Fleet) -> Path:

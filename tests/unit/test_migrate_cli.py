@@ -38,9 +38,10 @@ def test_status_says_in_a_line_what_each_wave_waits_for() -> None:
 
 
 def test_status_of_an_allowed_wave_says_the_command_or_the_hour(edit: Edit) -> None:
-    edit("fleet/migration/waves.yml", 'from: "19:00", to: "23:00"}]\n  phase: declared', "@@")
-    edit("fleet/migration/waves.yml", "days: [mon, tue, wed, thu], @@", "days: [mon, tue, wed, thu, fri, sat, sun], @@")
-    edit("fleet/migration/waves.yml", "@@", 'from: "00:00", to: "23:59:59"}]\n  phase: provisioned')
+    week, old = "mon, tue, wed, thu, fri, sat, sun", 'begins: "19:00", ends: "23:00", source: A}]\n  phase: declared'
+    halves = [("00:00", "12:00"), ("12:00", "00:00")]
+    day = ", ".join(f'{{days: [{week}], begins: "{a}", ends: "{b}", source: A}}' for a, b in halves)
+    edit("fleet/migration/waves.yml", f"[{{days: [mon, tue, wed, thu], {old}", f"[{day}]\n  phase: provisioned")
     assert "province migrate advance 1" in run("status").splitlines()[1]
 
 
