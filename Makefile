@@ -63,7 +63,7 @@ lint: setup ## ruff, mypy strict, yamllint, ansible-lint, shellcheck, actionlint
 soak: setup ## the full province, all 204 nodes booted, configured and verified; then the long fault lists (root)
 	@tools/need-root "make soak"
 	@$(MAKE) --no-print-directory lab COMMUNES=102
-	@$(PROVINCE) lab run -- .venv/bin/pytest -m soak $(LIVE_TESTS)
+	@$(PROVINCE) lab run -- .venv/bin/pytest -m soak $(CONSUMER_TESTS) $(LIVE_TESTS)
 
 bench: setup ## figures as JSON in bench/results
 	@.venv/bin/python -m bench

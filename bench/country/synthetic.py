@@ -39,7 +39,7 @@ CLUSTER_BLOCK = 16
 
 HEADER = "# Synthetic: made by bench/country from the model. No place, no address and no line in it is real.\n"
 GENERATED = ("fleet/province.yml", "fleet/registers/incident-contacts.yml")
-# What a synthetic province has of its own, or as the last one not at all: the old machine rooms are those of the pattern.
+# What a synthetic province has of its own or, as the last one, not at all: the pattern's old machine rooms.
 FOLDERS = ("fleet/communes", "fleet/sites", "fleet/migration/")
 
 Files = dict[str, str]

@@ -66,7 +66,7 @@ def test_rules_of_every_environment_as_it_is_today_are_taken(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("vector(0.001)", "vector(0.5)"),
+        pytest.param("vector(0.001)", "vector(0.5)", marks=pytest.mark.soak),
         ('class!="gone"', 'class!=""'),
         (":count1h >= 5", ":count1h >= 0"),
     ],

@@ -50,6 +50,7 @@ def test_a_firewall_that_drops_management_comes_back_by_itself(victim: Victim) -
     victim.run("! nft list table inet cut 2>/dev/null")
 
 
+@pytest.mark.soak
 def test_an_ssh_daemon_that_is_gone_comes_back_by_itself(victim: Victim) -> None:
     """The connection that made the change stays open; only a new one shows that nobody gets in any more."""
     wanted = cutter("/usr/bin/systemctl stop ssh.service", "/usr/bin/systemctl start ssh.service")
@@ -64,6 +65,7 @@ def test_a_controller_that_was_killed_leaves_no_unconfirmed_change_behind(victim
     assert (victim.state(), victim.running()) == ("old", "old")
 
 
+@pytest.mark.soak
 def test_a_reboot_while_the_timer_runs_starts_it_anew(victim: Victim) -> None:
     victim.arm(part("new"), seconds=SECONDS)
     victim.cut_power()
