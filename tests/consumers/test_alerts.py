@@ -27,6 +27,8 @@ from province.manifest.promises import causes, promised_at
 from .delivered import delivered, files_of_watcher
 from .test_exports import asked, program
 
+NO_MORE_S = 2.5
+"""That nothing else is told has no moment: longer than the groups' wait of a second, in which everything is sent."""
 CASES = [Path(__file__).parent / name for name in ("objective_rules.yml", "objective_days.yml")]
 RULES = "/etc/prometheus/objectives.yml"
 
@@ -185,7 +187,7 @@ def test_one_cause_is_one_notice(alertmanager: Alertmanager) -> None:
         {"alertname": "EntranceSilent", "host": "h", "site": "c", "severity": "page"},
         {"alertname": "EntranceSilent", "host": "i", "site": "c", "severity": "page"},
     )
-    time.sleep(2.5)
+    time.sleep(NO_MORE_S)
     assert alertmanager.receiver.names() == [
         "EntranceSilent i",
         "HostSilent h",
@@ -198,7 +200,7 @@ def test_one_cause_is_one_notice(alertmanager: Alertmanager) -> None:
 def test_what_fails_everywhere_is_told_as_one(alertmanager: Alertmanager) -> None:
     systems = [fails(one) for one in ("identity", "tourism", "e-office", "portal")]
     alertmanager.tell({"alertname": "ManySystemsFail", "site": "a", "severity": "page"}, *systems)
-    time.sleep(2.5)
+    time.sleep(NO_MORE_S)
     assert alertmanager.receiver.names() == ["ManySystemsFail a"]
 
 

@@ -15,7 +15,7 @@ from province.migration.hands import DatabaseHands
 from province.migration.journal import Kind, alone
 from province.migration.postgresql.logical import Pair
 
-pytestmark = [pytest.mark.lab, pytest.mark.proves(97)]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
