@@ -8,7 +8,7 @@ from typing import Any
 from province.fleet.addressing import AddressPair
 from province.fleet.fact import RoutingDomain
 from province.fleet.fleet import Fleet
-from province.fleet.hosts import Host
+from province.fleet.hosts import Host, Interface
 from province.fleet.province import WatchName
 from province.fleet.tunnels import Tunnel
 from province.manifest.routes import FIRST_DOMAIN_TABLE, path_table
@@ -53,12 +53,18 @@ def _with_key(peer: Values, keys: PublicKeys) -> Values:
     return {**peer, "public_key": keys.get(peer["name"], {}).get(peer["device"], "")}
 
 
+def core_link(host: Host) -> Interface | None:
+    """The interface at which a gateway speaks with the routers of its site; none for other hosts."""
+    zones = (one for one in host.interfaces if one.zone and one.router)
+    return next(zones) if host.host_class == "gateway" else None
+
+
 def _core(fleet: Fleet, host: Host) -> Values:
     """The router that a gateway tells of the nodes, at its first zone; number 0 for a host that is no gateway."""
-    if host.host_class != "gateway":
+    link = core_link(host)
+    if not link:
         return {"asn": 0}
-    link = next(one for one in host.interfaces if one.zone and one.router)
-    assert link.router  # noqa: S101 - just looked for
+    assert link.router  # noqa: S101 - it was chosen for it
     watch = fleet.province.routing.watches["fast"]
     return {
         "asn": fleet.province.routing.core_asn,

@@ -18,7 +18,7 @@ from province.manifest.quality import quality_view
 from province.manifest.relay import relay_view
 from province.manifest.routes import path_view
 from province.manifest.trust import Trust
-from province.manifest.tunnels import tunnel_view, with_keys
+from province.manifest.tunnels import core_link, tunnel_view, with_keys
 from province.manifest.watched import watched_view
 
 Router = tuple[IPv4Address, IPv6Address]
@@ -122,6 +122,7 @@ def _interface(fleet: Fleet, host: Host, interface: Interface, peers: Peers) -> 
         "ipv6": str(interface.address.ipv6),
         "mbps": interface.mbps or 0,
         "management": interface.address == host.management,
+        "learns_routes": interface == core_link(host),
         "routes": _routes(fleet, host, interface, peers) + pod_routes(fleet, host, interface.zone or "", peers),
         **path_view(fleet, host, interface),
     }

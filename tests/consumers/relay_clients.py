@@ -100,6 +100,15 @@ def last(server: Server) -> int:
     return asked(server, ask)
 
 
+def kept(server: Server) -> int:
+    """How many messages a server's stream of the node holds."""
+
+    async def ask(client: Client) -> int:
+        return (await client.jetstream().stream_info(NODE)).state.messages
+
+    return asked(server, ask)
+
+
 def arrived(hub: Server, count: int) -> list[tuple[str, int]]:
     """Subject and number of every document at a hub, in the order in which somebody reads them."""
 
