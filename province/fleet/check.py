@@ -24,6 +24,7 @@ from province.fleet.policy import check_policy
 from province.fleet.references import check_references, unresolved
 from province.fleet.register import check_registers
 from province.fleet.rooms import check_rooms
+from province.fleet.sensors import check_sensors
 from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
 from province.fleet.traffic import check_traffic
@@ -116,6 +117,14 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         communes=fleet.communes,
         zones=commune_zones,
         origins=fleet.origins,
+    )
+    yield from check_sensors(
+        fleet.province.sensors,
+        fleet.registers.devices.rows,
+        communes=fleet.communes,
+        zones={zone.id: zone.ipv4_prefix for zone in fleet.province.commune_zones},
+        file=_file_of(fleet, "registers/devices"),
+        province_file=fleet.origins["province"],
     )
     yield from check_migration(fleet)
     yield from check_work_records(

@@ -23,6 +23,7 @@ from province.fleet.fact import (
     SourceRef,
 )
 from province.fleet.relay import Relay
+from province.fleet.sensors import Sensors
 from province.fleet.rollout import Rollout
 from province.fleet.site import HostRole
 from province.fleet.traffic import Traffic
@@ -228,6 +229,7 @@ class Province(Fact):
     clock: Clock
     monitoring: Monitoring
     relay: Relay
+    sensors: Sensors
     evidence: EvidencePlan
     rollout: Rollout
     framework: NonBlank

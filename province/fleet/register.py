@@ -22,6 +22,7 @@ from province.fleet.policy import PolicyException, Project06Approval
 from province.fleet.province import DomainName
 from province.fleet.references import unresolved
 from province.fleet.row import Row
+from province.fleet.sensors import Device
 from province.fleet.work_record import WorkRecord
 
 PROVINCE = "province"
@@ -196,6 +197,7 @@ class Registers(Fact):
     network_services: Register[NetworkService]
     standards: Register[Standard]
     blocked_names: Register[BlockedName]
+    devices: Register[Device]
     policy_exceptions: Register[PolicyException]
     project06_approvals: Register[Project06Approval]
     cloud_criteria: Register[CloudRequirement]

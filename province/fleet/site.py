@@ -46,6 +46,7 @@ class Duty(StrEnum):
     BACKUP = "backup"
     MONITORING = "monitoring"
     RELAY = "relay"
+    SENSORS = "sensors"
 
 
 NetworkEngine = Literal["bridge", "calico", "cilium"]

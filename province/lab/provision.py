@@ -23,6 +23,7 @@ from province.lab.state import Place
 from province.lab.topology import lab_spec
 from province.manifest.build import packages as wanted_packages
 from province.manifest.trust import (
+    DEVICES_CA,
     DNS_ANCHORS,
     HOST_CA,
     IMAGES,
@@ -33,7 +34,7 @@ from province.manifest.trust import (
     trust_folder,
 )
 from province.pki import authority as service_authority
-from province.pki.authority import authority_folder
+from province.pki.authority import DEVICES, authority_folder
 from province.toolchain import build as programs
 from province.toolchain import cache, go, pins, pulumi_home
 from province.toolchain.images import ImageArchive, images, note
@@ -143,9 +144,13 @@ def publish(fleet: Fleet, place: Place, archives: Iterable[ImageArchive]) -> Non
     services, _ = service_authority.ensure(
         authority_folder(fleet), f"{fleet.province.domain} services", datetime.now(UTC)
     )
+    devices, _ = service_authority.ensure(
+        authority_folder(fleet) / DEVICES, f"{fleet.province.domain} devices", datetime.now(UTC)
+    )
     _write(folder / USER_CA, authority.user_ca.with_name("user_ca.pub").read_text(encoding="utf-8"))
     _write(folder / HOST_CA, authority.host_ca.with_name("host_ca.pub").read_text(encoding="utf-8"))
     _write(folder / SERVICE_CA, services.pem)
+    _write(folder / DEVICES_CA, devices.pem)
     anchors = [signed_zone.anchor(place, one.zone) for one in fleet.environment.forward_zones]
     _write(folder / DNS_ANCHORS, "".join(anchors))
     _write(folder / MIRROR_KEY, _armoured(mirror.keyring(place)))

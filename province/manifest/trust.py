@@ -1,7 +1,7 @@
 """What hosts are told to trust: authorities, the key of the mirror, pinned images, and the public keys of each other.
 
 All of it is public. An environment keeps it in `inventories/<environment>/trust/`: `ssh-user-ca.pub`, `mirror.asc`,
-`service-ca.pem`, where needed `ssh-host-ca.pub`, `images.yml` and `dns-anchors`, and the register of enrolled hosts
+`service-ca.pem`, `devices-ca.pem`, where needed `ssh-host-ca.pub`, `images.yml` and `dns-anchors`, and the register of enrolled hosts
 (`enrolled.py`).
 """
 
@@ -25,6 +25,7 @@ USER_CA = "ssh-user-ca.pub"
 HOST_CA = "ssh-host-ca.pub"
 MIRROR_KEY = "mirror.asc"
 SERVICE_CA = "service-ca.pem"
+DEVICES_CA = "devices-ca.pem"
 DNS_ANCHORS = "dns-anchors"
 IMAGES = "images.yml"
 TRUST_VARIABLE = "PROVINCE_TRUST"
@@ -80,6 +81,8 @@ class Trust:
     """Certificates (PEM) of the authority that vouches for hosts' services; two while one replaces the other."""
     images: tuple[ImagePin, ...] = ()
     enrolled: Enrolled = NOBODY
+    devices_ca: str = ""
+    """Certificates (PEM) of the authority that vouches for sensors and for nothing else."""
     dns_anchors: tuple[str, ...] = ()
     """DS or DNSKEY records of signed zones beside the root, whose key comes with a package."""
 
@@ -108,6 +111,7 @@ def load_trust(fleet: Fleet) -> Trust:
         service_ca=_anchor(folder / SERVICE_CA),
         images=load_images(fleet),
         enrolled=load_enrolled(folder),
+        devices_ca=_anchor(folder / DEVICES_CA),
         dns_anchors=_records(folder / DNS_ANCHORS),
     )
 
@@ -145,6 +149,7 @@ def stand_in(fleet: Fleet) -> Trust:
         ssh_user_ca="ssh-ed25519 stand-in-for-the-authority-of-operators",
         mirror_key="stand-in for the key of the mirror",
         service_ca="stand-in for the authority of services",
+        devices_ca="stand-in for the authority of devices",
         images=tuple(
             ImagePin(name=name, reference=f"stand-in.invalid/{name}:{version}@sha256:{'0' * 64}", sha256="0" * 64)
             for name in names

@@ -17,6 +17,7 @@ from province.manifest.promises import promises_view
 from province.manifest.quality import quality_view
 from province.manifest.relay import relay_view
 from province.manifest.routes import path_view
+from province.manifest.sensors import sensors_view
 from province.manifest.trust import Trust
 from province.manifest.tunnels import core_link, tunnel_view, with_keys
 from province.manifest.watched import watched_view
@@ -47,6 +48,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **quality_view(fleet, host),
         **watched_view(fleet, host, known),
         **relay_view(fleet, host, known),
+        **sensors_view(fleet, host, known),
         **promises_view(fleet, host, known),
     }
 
@@ -64,6 +66,7 @@ def host_view(fleet: Fleet, host: Host, trust: Trust) -> dict[str, object]:
         "mirror_key": trust.mirror_key,
         "dns_anchors": list(trust.dns_anchors),
         "service_ca": trust.service_ca,
+        "devices_ca": trust.devices_ca,
         "host_certificate": trust.enrolled.certificates.get(host.name, ""),
     }
 
