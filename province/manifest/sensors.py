@@ -81,9 +81,8 @@ def _hub(fleet: Fleet) -> Values:
     rules = fleet.province.sensors
     nodes = [one for one in fleet.hosts.values() if _has_sensors(rules, one)]
     senders = [{"fqdn": one.fqdn, "commune": one.commune or ""} for one in nodes]
-    messages = rules.reader_messages(_room(fleet) * len(nodes))
     return {
         "domain": str(rules.domain),
         "senders": senders,
-        **_limits(rules, messages, max(len(nodes), 1) * RECONNECTING),
+        **_limits(rules, rules.reader_messages, max(len(nodes), 1) * RECONNECTING),
     }

@@ -162,7 +162,7 @@ def _province() -> dict[str, Any]:
             "every_s": 600,
             "message_bytes": 512,
             "margin": 1,
-            "reader_minutes": 5,
+            "reader_messages": 1000,
             "source": "A",
         },
         "rollout": {
