@@ -23,8 +23,8 @@ from province.fleet.fact import (
     SourceRef,
 )
 from province.fleet.relay import Relay
-from province.fleet.sensors import Sensors
 from province.fleet.rollout import Rollout
+from province.fleet.sensors import Sensors
 from province.fleet.site import HostRole
 from province.fleet.traffic import Traffic
 

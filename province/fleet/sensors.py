@@ -72,7 +72,7 @@ class Sensors(Fact):
 
 def devices_at_most(ipv4_prefix: int) -> int:
     """How many devices a zone has addresses for: all but the network's, the node's and the one for everybody."""
-    return 2 ** (32 - ipv4_prefix) - 3
+    return (1 << (32 - ipv4_prefix)) - 3
 
 
 def check_sensors(
@@ -95,7 +95,9 @@ def check_sensors(
     if rules.zone in zones:
         most = devices_at_most(zones[rules.zone])
         found += [
-            Finding(file, "rows", f"{count} in {commune}", f"zone {rules.zone} has addresses for {most}", "widen the zone")
+            Finding(
+                file, "rows", f"{count} in {commune}", f"zone {rules.zone} has addresses for {most}", "widen the zone"
+            )
             for commune, count in sorted(Counter(one.commune for one in listed).items())
             if count > most
         ]

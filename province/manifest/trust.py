@@ -1,8 +1,8 @@
 """What hosts are told to trust: authorities, the key of the mirror, pinned images, and the public keys of each other.
 
 All of it is public. An environment keeps it in `inventories/<environment>/trust/`: `ssh-user-ca.pub`, `mirror.asc`,
-`service-ca.pem`, `devices-ca.pem`, where needed `ssh-host-ca.pub`, `images.yml` and `dns-anchors`, and the register of enrolled hosts
-(`enrolled.py`).
+`service-ca.pem`, `devices-ca.pem`, where needed `ssh-host-ca.pub`, `images.yml` and `dns-anchors`, and the register
+of enrolled hosts (`enrolled.py`).
 """
 
 from __future__ import annotations

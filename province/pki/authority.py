@@ -29,7 +29,7 @@ from province.pki.subject import Subject
 KEY = "service-ca.key"
 CERTIFICATE = "service-ca.pem"
 DEVICES = "devices"
-"""Below the folder of an environment's authority: another one, its files called alike, that vouches for sensors alone."""
+"""A folder below that of an environment's authority: another one, its files called alike, for sensors alone."""
 YEARS = 10
 LIFE = timedelta(days=365)
 """Of a host's certificate: with renewal below a third, at least four months are left to mend what goes wrong."""

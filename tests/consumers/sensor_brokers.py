@@ -1,10 +1,10 @@
-"""Real brokers of the sensors on loopback, by the configuration that hosts get: only addresses and folders are others."""
+"""Real brokers of the sensors on loopback, by the configuration that hosts get but for addresses and folders."""
 
 from __future__ import annotations
 
 import contextlib
-import pwd
 import os
+import pwd
 import re
 import socket
 import ssl
@@ -68,7 +68,8 @@ class Broker:
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.local_port), timeout=1):
                 return
-            assert self.process.poll() is None and time.monotonic() < end, self.log[-2000:]
+            assert self.process.poll() is None, self.log[-2000:]
+            assert time.monotonic() < end, self.log[-2000:]
             time.sleep(0.02)
 
     def kill(self) -> None:
@@ -112,8 +113,16 @@ class Brokers:
 
     def device(self, name: str, by: Authority | None = None) -> Shown:
         """A device with a certificate of its own."""
-        place = self.place / f"device-{name}-{len(list(self.place.iterdir()))}"
-        certify(place, by or self.devices, self.hosts, (name,))
+        return self._shown((name,), by or self.devices)
+
+    def host(self, name: str) -> Shown:
+        """A host of which only the certificate matters."""
+        host = self.fleet.hosts[name]
+        return self._shown((host.fqdn, host.name), self.hosts)
+
+    def _shown(self, names: tuple[str, ...], by: Authority) -> Shown:
+        place = self.place / f"shown-{len(list(self.place.iterdir()))}"
+        certify(place, by, self.hosts, names)
         return Shown(place)
 
     def _broker(self, name: str, more: tuple[str, ...], by: Authority | None = None) -> Broker:
@@ -143,7 +152,9 @@ class Brokers:
             text = text.replace(old, new)
         # A node has a door for each address of its zone, a hub one for all; the first of them is the test's.
         ports = iter((broker.port, free_port()))
-        text = re.sub(rf"^listener {rules.port}\b.*$", lambda _: f"listener {next(ports)} 127.0.0.1", text, flags=re.M)
+        text = re.sub(
+            rf"^listener {rules.port}\b.*$", lambda _: f"listener {next(ports)} 127.0.0.1", text, flags=re.MULTILINE
+        )
         # Started by root, the server would become an account that cannot read a test's files.
         return f"{text}\nuser {pwd.getpwuid(os.getuid()).pw_name}\n" if "listener" in text else text
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -19,7 +19,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 from .sensor_brokers import Shown
 
 DAY_S = 86400
-MQTT_5 = 5
 HELLO = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x"
 """CONNECT of version 3.1.1: a clean session, 60 s, a client called x."""
 WELCOME = b"\x20\x02\x00\x00"
@@ -38,7 +37,7 @@ class Connection:
         """How often the connection ended."""
         self._topic = topic
         self._answered = threading.Event()
-        self._client = client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTT_5)
+        self._client = client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
         client.tls_set_context(shown.context)
         client.tls_insecure_set(True)  # brokers of a test have no address of their host
         client.reconnect_delay_set(1, 1)
@@ -47,7 +46,7 @@ class Connection:
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        lasting = Properties(PacketTypes.CONNECT)
+        lasting = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         lasting.SessionExpiryInterval = DAY_S
         client.connect("127.0.0.1", port, clean_start=False, properties=lasting)
         client.loop_start()
