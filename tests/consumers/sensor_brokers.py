@@ -152,9 +152,8 @@ class Brokers:
             text = text.replace(old, new)
         # A node has a door for each address of its zone, a hub one for all; the first of them is the test's.
         ports = iter((broker.port, free_port()))
-        text = re.sub(
-            rf"^listener {rules.port}\b.*$", lambda _: f"listener {next(ports)} 127.0.0.1", text, flags=re.MULTILINE
-        )
+        door = re.compile(rf"^listener {rules.port}\b.*$", re.MULTILINE)
+        text = door.sub(lambda _: f"listener {next(ports)} 127.0.0.1", text)
         # Started by root, the server would become an account that cannot read a test's files.
         return f"{text}\nuser {pwd.getpwuid(os.getuid()).pw_name}\n" if "listener" in text else text
 
