@@ -123,7 +123,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         fleet.registers.devices.rows,
         communes=fleet.communes,
         zones={zone.id: zone.ipv4_prefix for zone in fleet.province.commune_zones},
-        file=_file_of(fleet, "registers/devices"),
+        file=fleet.origins["registers/devices"],
         province_file=fleet.origins["province"],
     )
     yield from check_migration(fleet)

@@ -9,13 +9,14 @@ import pytest
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.control import HOST_CLASSES
+from province.fleet.fact import RoutingDomain
 from province.fleet.hosts import Host
 from province.fleet.site import Duty
 
 TestT = TypeVar("TestT", bound=Callable[..., Any])
 
-WORDS = frozenset({*(str(one) for one in HOST_CLASSES), *(str(duty) for duty in Duty), "forwards"})
-"""What `@pytest.mark.hosts(...)` understands: classes of hosts, duties, and `forwards` for routers."""
+WORDS = frozenset({*map(str, HOST_CLASSES), *map(str, Duty), *map(str, RoutingDomain), "forwards"})
+"""What `@pytest.mark.hosts(...)` understands: classes of hosts, duties, nodes of a domain, `forwards` for routers."""
 
 
 def control(*numbers: int) -> Callable[[TestT], TestT]:
@@ -48,5 +49,6 @@ def declared_words(marks: Iterable[Iterable[object]], where: str) -> tuple[froze
 
 def fits(host: Host, groups: tuple[frozenset[str], ...]) -> bool:
     """Whether a host is meant by all of these groups of words; no group means every host."""
-    own = {host.host_class, *(str(duty) for duty in host.duties)} | ({"forwards"} if host.forwards else set())
+    own = {host.host_class, *map(str, host.duties)} | ({"forwards"} if host.forwards else set())
+    own |= {str(host.routing_domain)} if host.routing_domain else set()
     return all(own & group for group in groups)

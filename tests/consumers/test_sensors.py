@@ -92,7 +92,7 @@ def test_what_a_node_accepted_arrives_at_both_sites(brokers: Brokers) -> None:
     hubs[0].kill()
     for line in brokers.lines.values():
         line.mend()
-    all_accepted(device, device.send(TOPIC, range(320, 400)))
+    all_accepted(device, device.send(TOPIC, range(320, 400), keep=True))
     hubs[0].start()
     until(lambda: len(set(readers[1].numbers(TOPIC))) >= 400, "the other hub had everything", ARRIVE_S)
     hubs[1].kill()
