@@ -16,6 +16,7 @@ from province.cli import (
     cloud,
     coverage,
     dc,
+    devices,
     diagram,
     docs,
     drift,
@@ -81,6 +82,7 @@ app.command("certificates")(certificates.certificates)
 app.command("verify")(verify.verify)
 app.command("report")(verify.report)
 app.add_typer(dc.app, name="dc", help="One data centre, from bare hosts to filled cluster.")
+app.add_typer(devices.app, name="devices", help="The sensors that are declared, and their certificates.")
 app.add_typer(evidence.app, name="evidence", help="What verification saw: is it as it was written, and what changed.")
 app.add_typer(incident.app, name="incident", help="Incidents: what happened, what the law wants by when, the drafts.")
 app.add_typer(migrate.app, name="migrate", help="The old machine rooms move, wave by wave.")

@@ -111,7 +111,7 @@ def load_trust(fleet: Fleet) -> Trust:
         service_ca=_anchor(folder / SERVICE_CA),
         images=load_images(fleet),
         enrolled=load_enrolled(folder),
-        devices_ca=_anchor(folder / DEVICES_CA),
+        devices_ca=devices_authority(fleet),
         dns_anchors=_records(folder / DNS_ANCHORS),
     )
 
@@ -131,6 +131,11 @@ def host_authority(fleet: Fleet) -> str | None:
     """
     path = trust_folder(fleet) / HOST_CA
     return _anchor(path) if path.is_file() else None
+
+
+def devices_authority(fleet: Fleet) -> str:
+    """The certificates (PEM) of the authority of devices that nodes are told to trust."""
+    return _anchor(trust_folder(fleet) / DEVICES_CA)
 
 
 def load_images(fleet: Fleet) -> tuple[ImagePin, ...]:
