@@ -18,6 +18,7 @@ import pytest
 
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
+from province.fleet.sensors import BARE_BYTES, ENTRY_BYTES
 from province.pki import authority
 
 from .relay_clients import until
@@ -31,6 +32,11 @@ TOPIC = f"sensors/30385/{DEVICE}/level"
 MEASUREMENTS = 500
 ARRIVE_S = 60.0
 REFUSED = "Not authorized"
+HEAP = "$SYS/broker/heap/current"
+SYSTEM_S = 11
+"""A broker tells of itself every ten seconds, when something is new."""
+HEAD_BYTES = 20
+"""More than what stands before topic and content of a message (MQTT 5, section 3.3)."""
 LAST_MOMENT_S = 0.5
 """mosquitto 2.0 acknowledges a message and saves it at the end of the same round of its loop."""
 
@@ -175,6 +181,27 @@ def test_a_full_queue_keeps_what_it_has_and_says_what_it_drops(brokers: Brokers)
     assert len(kept) <= room + ON_THE_WAY
     for each in (here, there, device):
         each.end()
+
+
+@pytest.mark.soak
+def test_what_waits_fits_into_the_memory_that_the_model_gives_it(brokers: Brokers) -> None:
+    """2,000 messages as large as allowed, for two hubs that are away: what the server itself says of its memory."""
+    node = brokers.node(NODE, *(brokers.hub(name) for name in HUBS))
+    node.start()
+    watch = Connection(node.shown, node.local_port, "watch", HEAP)
+
+    until(lambda: bool(watch.heard), "the server tells of its memory", SYSTEM_S)
+    bare = int(watch.heard[-1].payload)
+    device = Connection(brokers.device(DEVICE), node.port, DEVICE)
+    size = brokers.fleet.province.sensors.message_bytes - len(TOPIC) - HEAD_BYTES
+    all_accepted(device, device.send(TOPIC, range(10**size, 10**size + 2000)))
+    time.sleep(SYSTEM_S)
+    each = (int(watch.heard[-1].payload) - bare) / 2000
+    print(f"bare {bare} bytes; each message {each:.0f} bytes, {each - size - len(TOPIC):.0f} of them beside itself")
+    assert bare < BARE_BYTES
+    assert each < brokers.fleet.province.sensors.message_bytes + ENTRY_BYTES
+    for one in (watch, device):
+        one.end()
 
 
 def test_a_device_writes_below_its_own_name_and_reads_nothing(brokers: Brokers) -> None:
