@@ -31,6 +31,7 @@ ACCOUNTS = "getent passwd; echo; getent shadow"
 PACKAGES = "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n'"
 PEERS = "wg show all allowed-ips"
 HANDSHAKES = "date +%s; wg show all latest-handshakes"
+LEARNED_ROUTES = "for n in 4 6; do ip -j -$n route show proto bird; done"
 NEIGHBOURS = "birdc show protocols"
 BFD_SESSIONS = "birdc show bfd sessions"
 BFD_SOURCE_PORTS = 32768
