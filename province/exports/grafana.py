@@ -63,6 +63,9 @@ def _province(fleet: Fleet) -> Iterator[Panel]:
         f"bottomk(10, (province_certificate_ends_seconds - time()) / {day})",
         "{{host}}",
     )
+    yield _panel(
+        "Hàng đợi số đo · queues of measurements", "topk(10, province_sensor_queue_bytes)", "{{host}}", "bytes"
+    )
     yield _panel("Hàng đợi nhật ký · queues to the log host", "topk(10, province_log_queue_bytes)", "{{host}}", "bytes")
     yield _panel(
         "Đĩa còn trống · free disk, the least",

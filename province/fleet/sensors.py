@@ -17,6 +17,8 @@ from province.fleet.row import Row
 MIB = 1024 * 1024
 ENTRY_BYTES = 512
 """What a broker holds beside a message that waits for two hubs. Measured: 380 (mosquitto 2.0.21, test_sensors.py)."""
+STORED_BYTES = 200
+"""What a message takes on the disk beside topic and content. Measured: 208."""
 BARE_BYTES = 8 * MIB
 """What it holds without any message, with room for the connections of a zone."""
 BESIDE = 1.5
@@ -64,6 +66,10 @@ class Sensors(Fact):
     def queue_messages(self, devices: int) -> int:
         """How many messages of so many devices wait for one hub at most."""
         return ceil(self.hours * 3600 / self.every_s * devices * self.margin)
+
+    def alarm_bytes(self, devices: int) -> int:
+        """How large the store of a broker is when a queue of the smallest messages is half full."""
+        return min(self.queue_messages(devices), self.reader_messages) * STORED_BYTES // 2
 
     def memory_mib(self, messages: int) -> int:
         """What a server needs that holds so many messages, each as large as allowed."""

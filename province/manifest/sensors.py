@@ -32,6 +32,7 @@ def sensors_view(fleet: Fleet, host: Host, peers: Peers) -> Values:
         "sensors_port": rules.port,
         "sensors_local_port": rules.local_port,
         "sensors_message_bytes": rules.message_bytes,
+        "sensors_alarm_bytes": rules.alarm_bytes(_room(fleet)),
         "sensors_nodes": [_broker(fleet, host, hubs)] if _has_sensors(rules, host) else [],
         "sensors_hubs": [_hub(fleet)] if host in hubs else [],
     }

@@ -50,6 +50,15 @@ def test_a_queue_outlasts_a_cut_of_three_days(fleet: Fleet, builder: Builder) ->
     assert int(said["memory_limit"]) > int(said["max_queued_bytes"])
 
 
+def test_somebody_is_told_before_a_queue_is_full(fleet: Fleet, builder: Builder) -> None:
+    """Of messages of 300 bytes, as small devices send them, there is room for as many again when the watchers tell."""
+    rules = builder.build(fleet.hosts["rach-gia-services-1"]).files["/etc/prometheus/rules.yml"].content
+    (limit,) = [int(line.split(">")[1]) for line in rules.splitlines() if "province_sensor_queue_bytes >" in line]
+    assert limit < 300 * min(fleet.province.sensors.queue_messages(13), fleet.province.sensors.reader_messages) / 2
+    facts = builder.build(fleet.hosts["phu-quoc-people"]).files["/usr/local/lib/province/host-facts"].content
+    assert "province_sensor_queue_bytes" in facts
+
+
 def test_nodes_of_the_government_have_a_broker_and_those_of_the_party_nothing(fleet: Fleet, builder: Builder) -> None:
     people, party = (builder.build(fleet.hosts[f"phu-quoc-{body}"]) for body in ("people", "party"))
     assert "mosquitto" in people.packages

@@ -111,13 +111,14 @@ def test_an_environment_without_hosts_cannot_be_verified(lab: Fleet) -> None:
         select_hosts(empty, [])
 
 
-def test_marks_choose_hosts_by_class_duty_and_forwarding(lab: Fleet) -> None:
+def test_marks_choose_hosts_by_class_duty_domain_and_forwarding(lab: Fleet) -> None:
     def chosen(*groups: tuple[str, ...]) -> set[str]:
         words = declared_words(groups, "here")
         return {host.name for host in lab.hosts.values() if fits(host, words)}
 
     assert chosen() == set(lab.hosts)
     assert chosen(("logs",)) == {"rach-gia-services-1", "long-xuyen-services-1"}
+    assert chosen(("government",)) == {host.name for host in lab.hosts.values() if host.name.endswith("-people")}
     assert chosen(("gateway", "services"), ("forwards",)) == {"rach-gia-gateway-1", "long-xuyen-gateway-1"}
     with pytest.raises(ProvinceError, match="means no host"):
         chosen(("egde",))
