@@ -115,7 +115,7 @@ def test_what_a_node_accepted_arrives_at_both_sites(brokers: Brokers) -> None:
     device.end()
 
 
-@pytest.mark.parametrize("dies", ["node", "hub"])
+@pytest.mark.parametrize("dies", ["node", pytest.param("hub", marks=pytest.mark.soak)])
 def test_a_broker_that_dies_amid_messages_loses_its_last_round_at_most(brokers: Brokers, dies: str) -> None:
     """What was acknowledged before that is there; devices and nodes send again what was not."""
     node, hubs = joined(brokers)
