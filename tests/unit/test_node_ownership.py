@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +38,17 @@ def test_our_file_goes_with_the_folder_that_was_made_for_it_and_theirs_comes_bac
     assert host.read("/etc/chrony.conf") == "the package's own\n"
     assert host.path("/etc/chrony.conf").stat().st_mode & 0o777 == 0o640
     assert changes(host, NOTHING) == []
+
+
+def test_a_new_folder_lets_everybody_pass_whatever_the_session_s_umask_is(host: HostInFolder) -> None:
+    """A service with an account of its own reads its file there."""
+    before = os.umask(0o077)
+    try:
+        changes(host, a_part(files={"/etc/made/below/service.conf": a_file("on\n")}))
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE(host.path(name).stat().st_mode) for name in ("/etc/made", "/etc/made/below")]
+    assert modes == [0o755, 0o755]
 
 
 def test_a_package_s_file_that_was_as_we_want_it_stays(host: HostInFolder) -> None:
