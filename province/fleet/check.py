@@ -130,7 +130,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
     yield from check_work_records(
         fleet.registers.work_records.rows,
         controls=fleet.controls,
-        file=_file_of(fleet, "registers/work-records"),
+        file=fleet.origins["registers/work-records"],
     )
     yield from check_freezes(fleet.registers.freezes.rows, fleet.owners, fleet.origins)
     yield from check_policy(
