@@ -10,20 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from province.fleet.load import load_fleet
 from province.migration.postgresql.logical import BACK, THERE, Pair
 from province.migration.postgresql.server import Server
+from province.migration.samples import Office
 from tests.migration.servers import Cluster, has_old
-
-OFFICE = """
-CREATE TABLE organisations (code text PRIMARY KEY, name text NOT NULL);
-CREATE TABLE documents (id bigserial PRIMARY KEY, organisation text NOT NULL REFERENCES organisations,
-    subject text NOT NULL, filed timestamptz NOT NULL DEFAULT now(), body bytea);
-CREATE INDEX ON documents (organisation);
-INSERT INTO organisations SELECT 'A' || n, 'Cơ quan ' || n FROM generate_series(1, 50) n;
-INSERT INTO documents (organisation, subject, body)
-    SELECT 'A' || n % 50 + 1, 'Công văn ' || n, convert_to(md5(n::text), 'UTF8') FROM generate_series(1, 30000) n;
-"""
-
 
 SUBSCRIBED = """
 SELECT count(*) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
@@ -45,11 +36,16 @@ def clusters() -> Iterator[tuple[Cluster, Cluster]]:
     shutil.rmtree(place)
 
 
+@pytest.fixture(scope="session")
+def office() -> Office:
+    return Office.of(load_fleet("lab"), "An Giang", 21_000, every=10, attachment_bytes=100)
+
+
 @pytest.fixture
-def pair(clusters: tuple[Cluster, Cluster]) -> Iterator[Pair]:
+def pair(clusters: tuple[Cluster, Cluster], office: Office) -> Iterator[Pair]:
     name = f"office_{uuid.uuid4().hex[:8]}"
     source, target = (one.database(name) for one in clusters)
-    source.ask(OFFICE)
+    office.load(source)
     pair = Pair(source, target, copy_seconds=30, drain_seconds=15)
     yield pair
     clean(target, source, THERE)

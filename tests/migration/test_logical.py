@@ -47,7 +47,7 @@ def test_a_database_moves_while_somebody_writes_and_back_and_no_write_is_lost(pa
         began = time.monotonic()
         pair.freeze()
         wrong, compared = different(source, target)
-        assert (wrong, compared) == ((), 5)
+        assert (wrong, compared) == ((), 7)
         pair.cut_over()
         read_only = time.monotonic() - began
         writer.wait_for(100)
@@ -87,10 +87,10 @@ def test_what_replication_cannot_carry_is_refused_by_name(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("spoil", "chunk"),
     [
-        ("UPDATE documents SET subject = 'Công vắn 20001' WHERE id = 20001", "documents rows 20001..30000"),
+        ("UPDATE documents SET subject = replace(subject, 'số', 'sồ') WHERE id = 20001", "documents rows 20001..30000"),
         pytest.param(
-            "UPDATE documents SET body = set_byte(body, 3, 0) WHERE id = 5",
-            "documents rows 1..10000",
+            "UPDATE attachments SET content = set_byte(content, 3, get_byte(content, 3) # 1) WHERE id = 5",
+            "attachments rows 1..10000",
             marks=pytest.mark.soak,
         ),
     ],
@@ -196,8 +196,8 @@ def test_a_source_that_is_killed_midway_goes_on(pair: Pair, clusters: tuple[Clus
     pair.freeze()
     pair.cut_over()
     # A server that was killed leaves numbers out, and gives none twice.
-    given = pair.target.ask("INSERT INTO documents (organisation, subject) VALUES ('A1', 'x') RETURNING id")
-    assert int(given) > 30000
+    given = pair.target.ask("INSERT INTO documents (organisation, subject) VALUES ('CQ001', 'x') RETURNING id")
+    assert int(given) > 21000
 
 
 def test_the_servers_are_of_the_releases_that_are_said(clusters: tuple[Cluster, Cluster]) -> None:

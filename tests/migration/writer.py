@@ -8,7 +8,7 @@ import time
 
 from province.migration.postgresql.server import Server
 
-INSERT = "INSERT INTO documents (organisation, subject) VALUES ('A1', 'filed {number}') RETURNING 'ack ' || id;"
+INSERT = "INSERT INTO documents (organisation, subject) VALUES ('CQ001', 'filed {number}') RETURNING 'ack ' || id;"
 
 
 class Writer:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import IO, cast
 
 from province.errors import ExitCode, ProvinceError
 
@@ -37,6 +40,19 @@ class Server:
     def rows(self, sql: str) -> list[list[str]]:
         """The rows of a query, with fields as text."""
         return [line.split("|") for line in self.ask(sql).splitlines()]
+
+    def copy(self, table: str, lines: Iterable[bytes]) -> None:
+        """Fill a table, named with its columns, from lines as COPY reads them; all of them or none."""
+        command = [*self.programs, "psql", "-XqAtv", "ON_ERROR_STOP=1", "-d", self.conninfo]
+        command += ["-c", f"COPY {table} FROM STDIN"]
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+            # One that ended before it had read all says why by its exit code and its words.
+            with contextlib.suppress(BrokenPipeError), process, cast("IO[bytes]", process.stdin) as typed:
+                typed.writelines(lines)
+            said.seek(0)
+            if process.returncode:
+                raise ProvinceError(f"{self.conninfo}: {said.read().decode(errors='replace').strip()}")
 
     def run(self, program: str, *words: str, typed: str = "", seconds: float = 600) -> str:
         """What one of PostgreSQL's programs prints."""
