@@ -49,7 +49,7 @@ class Writer:
             said = _ask(sessions[turn], INSERT.format(number=number))
             if said.startswith("ack "):
                 self.acknowledged.append((int(said.split()[1]), time.monotonic()))
-                time.sleep(0.001)
+                time.sleep(0.004)
             else:
                 self.refusals.append(said)
                 turn = (turn + 1) % len(sessions)

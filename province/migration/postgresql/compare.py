@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from province.migration.postgresql.fence import SCHEMA, USER_TABLES
 from province.migration.postgresql.server import Server
 
@@ -45,11 +47,14 @@ def schema(server: Server) -> str:
     return server.ask(_SCHEMA)
 
 
-def chunks(server: Server) -> dict[str, str]:
-    """A checksum over every row, for each `table rows FIRST..LAST` in the order of the primary key."""
+def chunks(server: Server, snapshot: str = "") -> dict[str, str]:
+    """A checksum over every row, for each `table rows FIRST..LAST` in the order of the primary key.
+
+    With the name of a snapshot, of the rows as they were in it.
+    """
     found = {}
     for table, key in server.rows(_KEYS):
-        sql = f"""
+        sql = f"""{_seen(snapshot)}
         SET datestyle = 'ISO'; SET timezone = 'UTC'; SET extra_float_digits = 1; SET bytea_output = 'hex';
         SELECT chunk, md5(string_agg(row, '' ORDER BY number)) FROM (
             SELECT number, (number - 1) / {CHUNK_ROWS} AS chunk, md5(body) AS row FROM (
@@ -61,8 +66,25 @@ def chunks(server: Server) -> dict[str, str]:
     return found
 
 
+def rows(server: Server, snapshot: str = "") -> int:
+    """How many rows all tables hold together."""
+    tables = [name for (name,) in server.rows(f"SELECT name FROM ({USER_TABLES}) t")]
+    counts = " + ".join(f"(SELECT count(*) FROM {name})" for name in tables)
+    return int(server.ask(f"{_seen(snapshot)} SELECT {counts or 0}"))
+
+
+def _seen(snapshot: str) -> str:
+    return (
+        f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '{snapshot}';" if snapshot else ""
+    )
+
+
 def different(source: Server, target: Server) -> tuple[tuple[str, ...], int]:
     """Chunks that are not the same on both sides, and how many were compared: all of them, no sample."""
-    here, there = chunks(source), chunks(target)
+    return compared(chunks(source), chunks(target))
+
+
+def compared(here: Mapping[str, str], there: Mapping[str, str]) -> tuple[tuple[str, ...], int]:
+    """Names whose checksums differ or stand on one side only, and how many names there are."""
     names = sorted(here.keys() | there.keys())
     return tuple(name for name in names if here.get(name) != there.get(name)), len(names)

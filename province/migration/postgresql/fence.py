@@ -45,9 +45,9 @@ def shut(server: Server, *, lock_seconds: int = 30) -> None:
     server.ask(f"SET lock_timeout = '{lock_seconds}s'; {_RAISE}")
 
 
-def open_(server: Server) -> None:
-    """Take writes again."""
-    server.ask(_TAKE_DOWN)
+def open_(server: Server, also: str = "") -> None:
+    """Take writes again; `also`: what becomes true in the same transaction."""
+    server.ask(f"{_TAKE_DOWN} {also}")
 
 
 def refuses(server: Server) -> bool:
