@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,13 +12,14 @@ from province.fleet.migration import Method, MigrationWave, Move, Phase
 from province.migration.conduct import Hands
 from province.migration.desk import Desk
 from province.migration.gates import Measured
+from province.migration.postgresql.dump import ByDump
 from province.migration.postgresql.hands import DatabaseHands
 from province.migration.postgresql.logical import Pair
 from province.migration.postgresql.server import Server
 from province.migration.postgresql.way import Way
 from province.migration.proofs import Backup, Rehearsal
 
-WAYS: Mapping[Method, type[Pair]] = {Method.LOGICAL: Pair}
+WAYS: Mapping[Method, Callable[[Server, Server], Way]] = {Method.LOGICAL: Pair, Method.DUMP: ByDump}
 
 
 class MoveHands(Hands, Protocol):

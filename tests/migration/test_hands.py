@@ -11,13 +11,15 @@ import pytest
 from province.errors import ProvinceError
 from province.fleet.calendar import LOCAL
 from province.fleet.load import load_fleet
-from province.fleet.migration import MigrationWave, Phase
+from province.fleet.migration import Method, MigrationWave, Phase
 from province.migration.conduct import Order, Outcome, advance, roll_back
 from province.migration.desk import Desk
 from province.migration.hands import AllHands
 from province.migration.journal import Journal
+from province.migration.postgresql.dump import ByDump
 from province.migration.postgresql.hands import DatabaseHands
 from province.migration.postgresql.logical import Pair
+from province.migration.postgresql.way import Way
 from province.migration.proofs import Book, Wiped
 from tests.migration.writer import Writer
 
@@ -44,8 +46,7 @@ class Conducted:
         return self.hands.phase(self.order.moves[0])
 
 
-@pytest.fixture
-def conducted(pair: Pair, tmp_path: Path) -> Conducted:
+def conduct(way: Way, method: Method, place: Path) -> Conducted:
     migration = load_fleet("lab").migration
     assert migration
     week = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -53,18 +54,23 @@ def conducted(pair: Pair, tmp_path: Path) -> Conducted:
         {"days": week, "begins": a, "ends": b, "source": "A"} for a, b in (("00:00", "12:00"), ("12:00", "00:00"))
     ]
     declared = migration.waves[3].model_dump() | {"phase": Phase.RETIRED, "windows": always}
-    move = next(move for move in migration.moves_of(3) if move.method == "logical-replication")
-    book = Book(tmp_path)
+    move = migration.moves["e-office-an-giang"].model_copy(update={"method": method})
+    book = Book(place)
     made: list[Conducted] = []
 
     def now() -> datetime:
         return datetime.now(LOCAL) + made[0].passed
 
     order = Order(MigrationWave.model_validate(declared), (move,), migration.limits, "lan", now)
-    desk = Desk(book, tmp_path / "copies", 3, "lan", now, ("lan", "minh"))
-    hands = AllHands({move.id: DatabaseHands(pair, desk)})
-    made.append(Conducted(order, hands, Journal(tmp_path / "wave-3.jsonl"), book))
+    desk = Desk(book, place / "copies", 3, "lan", now, ("lan", "minh"))
+    hands = AllHands({move.id: DatabaseHands(way, desk)})
+    made.append(Conducted(order, hands, Journal(place / "wave-3.jsonl"), book))
     return made[0]
+
+
+@pytest.fixture
+def conducted(pair: Pair, tmp_path: Path) -> Conducted:
+    return conduct(pair, Method.LOGICAL, tmp_path)
 
 
 def test_a_wave_goes_all_the_way_while_somebody_writes(pair: Pair, conducted: Conducted) -> None:
@@ -124,3 +130,19 @@ def test_a_wave_that_was_rolled_back_says_so(conducted: Conducted) -> None:
     conducted.to(Phase.REPLICATING)
     roll_back(conducted.order, conducted.journal, conducted.hands)
     assert conducted.phase() is Phase.ROLLED_BACK
+
+
+@pytest.mark.soak
+def test_a_small_database_goes_all_the_way_by_dump(pair: Pair, tmp_path: Path) -> None:
+    conducted = conduct(ByDump(pair.source, pair.target), Method.DUMP, tmp_path)
+    move, hands = conducted.order.moves[0], conducted.hands.by_move
+    conducted.to(Phase.PROVISIONED)
+    conducted.to(Phase.REPLICATING)
+    assert hands[move.id].rehearse(move).different == ()
+    for phase in (Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER, Phase.SOAKING):
+        assert conducted.to(phase).phases == {move.id: phase}
+    pair.target.ask("INSERT INTO organisations VALUES ('B1', 'after the cut-over')")
+    with pytest.raises(ProvinceError, match="unknown number of writes since the cut-over would be lost"):
+        roll_back(conducted.order, conducted.journal, conducted.hands)
+    conducted.passed = timedelta(days=15)
+    assert hands[move.id].backup(move).final is False

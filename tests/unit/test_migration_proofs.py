@@ -71,7 +71,8 @@ def test_a_book_that_somebody_changed_opens_no_gate_and_takes_nothing(
     for items in (1, 2, 3):
         book.add(rehearsal(items=items))
     book.path.write_bytes(b"".join(spoil(book.path.read_bytes().splitlines(keepends=True))))
-    for asks in (lambda: book.newest(Rehearsal, "m"), lambda: book.add(rehearsal())):
+    asked: list[Callable[[], object]] = [lambda: book.newest(Rehearsal, "m"), lambda: book.add(rehearsal())]
+    for asks in asked:
         with pytest.raises(ProvinceError, match=r"proofs\.jsonl line") as refused:
             asks()
         assert refused.value.exit_code is ExitCode.BAD_DATA

@@ -9,14 +9,16 @@ from province.migration.postgresql.server import Server
 
 CHUNK_ROWS = 10_000
 
-_OBSTACLES = f"""
-SELECT 'wal_level is ' || setting || ', not logical' FROM pg_settings WHERE name = 'wal_level' AND setting <> 'logical'
-UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0
-UNION ALL SELECT 'unlogged table ' || t.name FROM ({USER_TABLES}) t JOIN pg_class c USING (oid)
-    WHERE c.relpersistence = 'u'
+_UNCOMPARED = f"""
+SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0
 UNION ALL SELECT 'no primary key: ' || t.name FROM ({USER_TABLES}) t
     WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indisprimary)
-ORDER BY 1
+"""
+_OBSTACLES = f"""
+SELECT 'wal_level is ' || setting || ', not logical' FROM pg_settings WHERE name = 'wal_level' AND setting <> 'logical'
+UNION ALL SELECT 'unlogged table ' || t.name FROM ({USER_TABLES}) t JOIN pg_class c USING (oid)
+    WHERE c.relpersistence = 'u'
+UNION ALL {_UNCOMPARED} ORDER BY 1
 """
 _SCHEMA = f"""
 SELECT t.name || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull
@@ -40,6 +42,11 @@ JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY (i.indkey) GROUP BY
 def obstacles(source: Server) -> tuple[str, ...]:
     """What logical replication cannot carry over (PostgreSQL manual, 31.8), by name; empty when nothing is."""
     return tuple(source.ask(_OBSTACLES).splitlines())
+
+
+def uncompared(source: Server) -> tuple[str, ...]:
+    """What is not compared, by name: rows are, in the order of their primary key."""
+    return tuple(source.ask(f"{_UNCOMPARED} ORDER BY 1").splitlines())
 
 
 def schema(server: Server) -> str:

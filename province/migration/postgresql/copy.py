@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from province.migration.postgresql import fence
-from province.migration.postgresql.compare import chunks, compared, rows
+from province.migration.postgresql.compare import chunks, compared, rows, schema
 from province.migration.postgresql.server import Server
 from province.migration.postgresql.session import Session
 from province.migration.proofs import sha256_of
@@ -70,6 +70,25 @@ def prove(source: Server, copy: Server, file: Path) -> Proved:
         round(dumped - began, 2),
         round(restored - began_again, 2),
     )
+
+
+def copy_schema(source: Server, target: Server) -> None:
+    """Make the old side's tables on the new one, which refuse writes from the first moment; once."""
+    if target.ask(f"SELECT to_regnamespace('{fence.SCHEMA}') IS NOT NULL") == "t" and schema(target):
+        return
+    # The target's own pg_dump: it reads older servers, and an older one does not read newer ones.
+    ddl = target.run(
+        "pg_dump",
+        "--schema-only",
+        "--no-owner",
+        "--no-publications",
+        "--no-subscriptions",
+        f"--exclude-schema={fence.SCHEMA}",
+        "-d",
+        source.from_other,
+    )
+    target.ask(without_fence(ddl))
+    fence.shut(target)
 
 
 def dump(source: Server, file: Path, by: Server, *, snapshot: str = "") -> None:

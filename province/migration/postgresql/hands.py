@@ -31,10 +31,8 @@ class DatabaseHands:
         noted = mark.read(self.way.target)
         if noted is None:
             return Phase.DECLARED
-        if noted.phase in {Phase.ROLLED_BACK, Phase.RETIRED}:
+        if noted.phase in {Phase.CUT_OVER, Phase.SOAKING, Phase.RETIRED, Phase.ROLLED_BACK}:
             return noted.phase
-        if not fence.refuses(self.way.target):
-            return Phase.SOAKING if noted.phase is Phase.SOAKING else Phase.CUT_OVER
         if self.way.frozen():
             return Phase.FROZEN
         if not self.way.follows():

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from province.errors import ProvinceError
+from province.fleet.migration import Phase
 from province.migration.postgresql import fence, mark
-from province.migration.postgresql.compare import obstacles, schema
+from province.migration.postgresql.compare import obstacles
+from province.migration.postgresql.copy import copy_schema
 from province.migration.postgresql.server import Server
 
 THERE, BACK = "province_there", "province_back"
@@ -36,21 +38,7 @@ class Pair:
 
     def provision(self) -> None:
         """Copy the schema; the new side refuses writes from the first moment."""
-        if self.target.ask(f"SELECT to_regnamespace('{fence.SCHEMA}') IS NOT NULL") == "t" and schema(self.target):
-            return
-        # The target's own pg_dump: it reads older servers, and an older one does not read newer ones.
-        ddl = self.target.run(
-            "pg_dump",
-            "--schema-only",
-            "--no-owner",
-            "--no-publications",
-            "--no-subscriptions",
-            f"--exclude-schema={fence.SCHEMA}",
-            "-d",
-            self.source.from_other,
-        )
-        self.target.ask(ddl)
-        fence.shut(self.target)
+        copy_schema(self.source, self.target)
 
     def replicate(self) -> None:
         """Begin the stream there, and wait until every table's first copy is over."""
@@ -92,7 +80,8 @@ class Pair:
         """Sequences, then the stream back, then writes: the new side takes none before they flow back."""
         if not fence.refuses(self.source):
             raise ProvinceError("the old side takes writes", hint="freeze it first")
-        if not fence.refuses(self.target):
+        noted = mark.read(self.target)
+        if noted and noted.phase in {Phase.CUT_OVER, Phase.SOAKING}:
             return
         _sequences(self.source, self.target)
         _unsubscribe(self.target, self.source, THERE)
