@@ -87,8 +87,7 @@ def copy_schema(source: Server, target: Server) -> None:
         "-d",
         source.from_other,
     )
-    target.ask(without_fence(ddl))
-    fence.shut(target)
+    target.ask(without_fence(ddl) + fence.RAISE)
 
 
 def dump(source: Server, file: Path, by: Server, *, snapshot: str = "") -> None:
@@ -122,9 +121,8 @@ def restore(target: Server, file: Path, *, fenced: bool = False) -> None:
             target.run("pg_restore", *words, "--single-transaction", "-d", quiet, typed=file, seconds=LONG)
             continue
         # A dump of a frozen database has the triggers of its fence.
-        target.ask(without_fence(target.run("pg_restore", *words, "-f", "-", typed=file)), seconds=LONG)
-        if fenced:
-            fence.shut(target)
+        sql = without_fence(target.run("pg_restore", *words, "-f", "-", typed=file))
+        target.ask(sql + fence.RAISE if fenced else sql, seconds=LONG)
 
 
 def without_fence(sql: str) -> str:
