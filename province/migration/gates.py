@@ -13,7 +13,7 @@ from enum import StrEnum
 from province.fleet.calendar import Freeze
 from province.fleet.fact import Fact
 from province.fleet.migration import Limits, MigrationWave, Move, Phase
-from province.migration.phases import COPIES_ALL_THE_TIME, FLOWS_BACK, HOLDS_NO_DATA
+from province.migration.phases import COPIES_ALL_THE_TIME, FLOWS_BACK, FOLLOWS_A_SCHEMA, HOLDS_NO_DATA
 
 
 class Verdict(StrEnum):
@@ -145,8 +145,8 @@ def _drained(asked: Question) -> Iterator[Judgement]:
 
 
 def _schema(asked: Question) -> Iterator[Judgement]:
-    """Before the freeze there is something to compare only where rows are copied already."""
-    if asked.move.method in COPIES_ALL_THE_TIME:
+    """Before the freeze there is something to compare only where a schema is there, and rows are copied into it."""
+    if asked.move.method in FOLLOWS_A_SCHEMA:
         same = asked.measured.schema_same
         yield _say("schema", same, "the schema is the same" if same else "the schema changed")
 

@@ -11,6 +11,9 @@ from province.fleet.environment import Environment
 from province.fleet.migration import Method, MigrationWave, Move, Phase
 from province.migration.conduct import Hands
 from province.migration.desk import Desk
+from province.migration.files.folder import Folder
+from province.migration.files.hands import FilesHands
+from province.migration.files.way import FilesWay
 from province.migration.gates import Measured
 from province.migration.postgresql.dump import ByDump
 from province.migration.postgresql.hands import DatabaseHands
@@ -20,6 +23,7 @@ from province.migration.postgresql.way import Way
 from province.migration.proofs import Backup, Rehearsal
 
 WAYS: Mapping[Method, Callable[[Server, Server], Way]] = {Method.LOGICAL: Pair, Method.DUMP: ByDump}
+CARRIED_OUT = frozenset({*WAYS, Method.FILES})
 
 
 class MoveHands(Hands, Protocol):
@@ -62,22 +66,29 @@ def hands_of(environment: Environment, wave: MigrationWave, moves: Mapping[str, 
 
     Raises ProvinceError where the environment does not say how they are reached, or nobody has hands for the method.
     """
-    unknown = [name for name in wave.moves if name not in environment.old_databases]
-    if unknown:
-        raise ProvinceError(
-            f"environment {environment.id} does not say how the old side is reached: {', '.join(unknown)}",
-            hint=f"name both databases under `old_databases` in {environment.id}/environment.yml; nothing was changed",
-            exit_code=ExitCode.NOTHING_SELECTED,
-        )
-    other = [f"{name} ({moves[name].method})" for name in wave.moves if moves[name].method not in WAYS]
+    other = [f"{name} ({moves[name].method})" for name in wave.moves if moves[name].method not in CARRIED_OUT]
     if other:
         raise ProvinceError(
-            f"only {', '.join(WAYS)} is carried out by now: {', '.join(other)}", hint="nothing was changed"
+            f"only {', '.join(sorted(CARRIED_OUT))} are carried out by now: {', '.join(other)}",
+            hint="nothing was changed",
         )
-    return AllHands({name: DatabaseHands(_way(environment, moves[name]), desk) for name in wave.moves})
+    keys = {name: "old_folders" if moves[name].method is Method.FILES else "old_databases" for name in wave.moves}
+    unknown = [name for name, key in keys.items() if name not in getattr(environment, key)]
+    if unknown:
+        lacking = " and ".join(sorted({f"`{keys[name]}`" for name in unknown}))
+        raise ProvinceError(
+            f"environment {environment.id} does not say how the old side is reached: {', '.join(unknown)}",
+            hint=f"name both sides under {lacking} in {environment.id}/environment.yml; nothing was changed",
+            exit_code=ExitCode.NOTHING_SELECTED,
+        )
+    return AllHands({name: _of(environment, moves[name], desk) for name in wave.moves})
 
 
-def _way(environment: Environment, move: Move) -> Way:
+def _of(environment: Environment, move: Move, desk: Desk) -> MoveHands:
+    if move.method is Method.FILES:
+        folders = environment.old_folders[move.id]
+        return FilesHands(FilesWay(Folder(folders.source), Folder(folders.target)), desk)
     reach = environment.old_databases[move.id]
     source = Server(reach.source, reach.source_from_target or reach.source)
-    return WAYS[move.method](source, Server(reach.target, reach.target_from_source or reach.target))
+    target = Server(reach.target, reach.target_from_source or reach.target)
+    return DatabaseHands(WAYS[move.method](source, target), desk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from province.fleet.load import load_fleet
 from province.fleet.migration import Method, MigrationWave, Phase
 from province.migration.conduct import Order, Outcome, advance, roll_back
 from province.migration.desk import Desk
-from province.migration.hands import AllHands
+from province.migration.hands import AllHands, MoveHands
 from province.migration.journal import Journal
 from province.migration.postgresql.dump import ByDump
 from province.migration.postgresql.hands import DatabaseHands
@@ -42,11 +43,18 @@ class Conducted:
     def shut(self, wanted: Phase) -> dict[str, str]:
         return {one.gate: one.verdict for one in self.to(wanted).shut}
 
+    def back(self) -> Outcome:
+        return roll_back(self.order, self.journal, self.hands)
+
     def phase(self) -> Phase:
         return self.hands.phase(self.order.moves[0])
 
 
 def conduct(way: Way, method: Method, place: Path) -> Conducted:
+    return conduct_by(lambda desk: DatabaseHands(way, desk), method, place)
+
+
+def conduct_by(hands_at: Callable[[Desk], MoveHands], method: Method, place: Path) -> Conducted:
     migration = load_fleet("lab").migration
     assert migration
     week = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -63,7 +71,7 @@ def conduct(way: Way, method: Method, place: Path) -> Conducted:
 
     order = Order(MigrationWave.model_validate(declared), (move,), migration.limits, "lan", now)
     desk = Desk(book, place / "copies", 3, "lan", now, ("lan", "minh"))
-    hands = AllHands({move.id: DatabaseHands(way, desk)})
+    hands = AllHands({move.id: hands_at(desk)})
     made.append(Conducted(order, hands, Journal(place / "wave-3.jsonl"), book))
     return made[0]
 
@@ -112,7 +120,7 @@ def test_a_wave_goes_all_the_way_while_somebody_writes(pair: Pair, conducted: Co
     kept = pair.target.ask("SELECT id FROM documents WHERE subject LIKE 'filed%' ORDER BY id").splitlines()
     assert sorted(writer.numbers) == [int(one) for one in kept]
     with pytest.raises(ProvinceError, match="nothing leads back"):
-        roll_back(conducted.order, conducted.journal, conducted.hands)
+        conducted.back()
 
 
 @pytest.mark.soak
@@ -128,7 +136,7 @@ def test_obstacles_shut_the_gate_before_anything_is_copied(pair: Pair, conducted
 def test_a_wave_that_was_rolled_back_says_so(conducted: Conducted) -> None:
     conducted.to(Phase.PROVISIONED)
     conducted.to(Phase.REPLICATING)
-    roll_back(conducted.order, conducted.journal, conducted.hands)
+    conducted.back()
     assert conducted.phase() is Phase.ROLLED_BACK
 
 
@@ -143,6 +151,6 @@ def test_a_small_database_goes_all_the_way_by_dump(pair: Pair, tmp_path: Path) -
         assert conducted.to(phase).phases == {move.id: phase}
     pair.target.ask("INSERT INTO organisations VALUES ('B1', 'after the cut-over')")
     with pytest.raises(ProvinceError, match="unknown number of writes since the cut-over would be lost"):
-        roll_back(conducted.order, conducted.journal, conducted.hands)
+        conducted.back()
     conducted.passed = timedelta(days=15)
     assert hands[move.id].backup(move).final is False
