@@ -93,6 +93,7 @@ class ByDump:
                     hint="carry them over by hand first, or mend what is wrong there; the new side goes on",
                 )
         fence.open_(self.source)
+        mark.write(self.target, mark.Mark(Phase.ROLLED_BACK))
 
     def let_go(self) -> None:
         """Nothing holds the old side."""

@@ -172,7 +172,6 @@ class DatabaseHands:
                 hint=f"province migrate advance {self.desk.wave} finishes that; the archive is kept",
             )
         self.way.roll_back()
-        mark.write(self.way.target, mark.Mark(Phase.ROLLED_BACK))
 
     def _noted(self, move: Move) -> mark.Mark:
         noted = mark.read(self.way.target)

@@ -81,7 +81,7 @@ class Pair:
         if not fence.refuses(self.source):
             raise ProvinceError("the old side takes writes", hint="freeze it first")
         noted = mark.read(self.target)
-        if noted and noted.phase in {Phase.CUT_OVER, Phase.SOAKING}:
+        if noted and noted.phase in {Phase.CUT_OVER, Phase.SOAKING} and not fence.refuses(self.target):
             return
         _sequences(self.source, self.target)
         _unsubscribe(self.target, self.source, THERE)
@@ -103,6 +103,7 @@ class Pair:
             )
         _unsubscribe(self.target, self.source, THERE)
         fence.open_(self.source)
+        mark.write(self.target, mark.Mark(Phase.ROLLED_BACK))
 
     def flows_back(self) -> bool:
         """Whether the stream back is there, its slot is not lost, and the old side keeps up with it."""
