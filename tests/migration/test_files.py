@@ -80,7 +80,10 @@ def test_a_folder_goes_all_the_way(way: FilesWay, conducted: Conducted) -> None:
     assert len(list(new.rglob("*.pdf"))) == 202
 
 
-@pytest.mark.parametrize("spoil", ["one byte", "missing", "mode"])
+@pytest.mark.parametrize(
+    "spoil",
+    ["one byte", *(pytest.param(one, marks=pytest.mark.soak) for one in ("missing", "mode"))],
+)
 def test_what_is_planted_in_the_copy_is_found_by_the_gate(way: FilesWay, conducted: Conducted, spoil: str) -> None:
     forward(conducted, Phase.FROZEN)
     file = Path(way.target.path, "quý 3", "văn bản 7.pdf")

@@ -90,9 +90,12 @@ def copy_schema(source: Server, target: Server) -> None:
     target.ask(without_fence(ddl) + fence.RAISE)
 
 
-def dump(source: Server, file: Path, by: Server, *, snapshot: str = "") -> None:
-    """Write a dump of everything but what is ours; by the programs of the side that will read it."""
-    options = [f"--snapshot={snapshot}"] if snapshot else []
+def dump(source: Server, file: Path, by: Server, *, snapshot: str = "", kept: bool = True) -> None:
+    """Write a dump of everything but what is ours; by the programs of the side that will read it.
+
+    One that is not kept is not compressed: that takes most of the time, and nobody can write meanwhile.
+    """
+    options = [*([f"--snapshot={snapshot}"] if snapshot else []), *([] if kept else ["--compress=0"])]
     part = file.with_name(f"{file.name}.part")
     by.run_into(
         part,

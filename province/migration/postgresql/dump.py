@@ -62,7 +62,7 @@ class ByDump:
             return
         with tempfile.TemporaryDirectory(dir=self.place) as folder:
             file = Path(folder, "dump")
-            dump(self.source, file, self.target)
+            dump(self.source, file, self.target, kept=False)
             empty(self.target)
             restore(self.target, file, fenced=True)
         mark.write(self.target, mark.Mark(Phase.FROZEN))
