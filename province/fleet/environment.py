@@ -157,10 +157,10 @@ class Environment(Fact):
     keeps_calendar: bool = True
     """Whether windows and freezes hold; not where nobody but us depends on the hosts."""
     requires_verified: bool
+    """Whether unverified facts that a system depends on stop this environment."""
     old_databases: dict[Slug, OldDatabase] = Field(default_factory=dict)
     """By move (`migration/moves.yml`); a move that is neither here nor in `old_folders` cannot be carried out."""
     old_folders: dict[Slug, OldFolder] = Field(default_factory=dict)
-    """Whether unverified facts that a system depends on stop this environment."""
 
     @property
     def accounts(self) -> tuple[Account, ...]:
