@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +18,18 @@ from province.fleet.fact import dump
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.migration import Migration, MigrationWave, Phase
+from province.manifest.trust import load_trust
 from province.migration.conduct import Order, Outcome, roll_back
 from province.migration.conduct import advance as advance_wave
-from province.migration.hands import DatabaseHands, pairs_of
+from province.migration.desk import Desk
+from province.migration.gates import NEXT
+from province.migration.hands import hands_of
 from province.migration.journal import Journal, alone
 from province.migration.phases import following, on_source, on_target
-from province.migration.telling import overview, steps
+from province.migration.proofs import Backup, Book, Rehearsal
+from province.migration.telling import backed_up, overview, rehearsed, steps
 from province.ops.workplace import Workplace
+from province.verify.signature import Authority, signer_of
 
 app = typer.Typer(no_args_is_help=True)
 WaveNumber = Annotated[int, typer.Argument(help="The wave's number.")]
@@ -70,8 +76,8 @@ def advance(
     """Bring a wave to its next phase, if every gate is open; exit 1 and the gates that are shut else."""
     fleet = load_fleet(environment)
     migration, chosen = _wave(fleet, wave)
-    hands = DatabaseHands(pairs_of(fleet.environment, chosen, migration.moves), tuple(approved_by or ()))
     order = _order(fleet, migration, chosen)
+    hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order, tuple(approved_by or ())))
     with alone(_folder(fleet), wave) as journal:
         slowest = min((hands.phase(move) for move in order.moves), key=list(Phase).index)
         wanted = following(slowest)
@@ -79,18 +85,45 @@ def advance(
             raise ProvinceError(
                 f"wave {wave} is {slowest}", hint="nothing follows", exit_code=ExitCode.NOTHING_SELECTED
             )
-        _tell(advance_wave(order, wanted, journal, hands), as_json)
+        _tell(advance_wave(order, wanted, journal, hands), wave, as_json)
 
 
 @app.command("rehearse")
-def rehearse(wave: WaveNumber, environment: Environment = "lab") -> None:
-    """Refuse: nobody rehearses by now, so the gates before a freeze stay shut."""
+def rehearse(wave: WaveNumber, environment: Environment = "lab", as_json: Json = False) -> None:
+    """Carry each move of a wave out on copies beside both sides, there and back; the book of proofs keeps how it went.
+
+    Writers of the real side go on. Exit 1 when something was not the same afterwards.
+    """
     fleet = load_fleet(environment)
     migration, chosen = _wave(fleet, wave)
-    pairs_of(fleet.environment, chosen, migration.moves)
-    raise ProvinceError(
-        "a rehearsal on a copy is not carried out by now", hint="the gate `rehearsal` stays shut; nothing was changed"
-    )
+    order = _order(fleet, migration, chosen)
+    hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
+    with alone(_folder(fleet), wave):
+        proofs = [hands.by_move[move.id].rehearse(move) for move in order.moves]
+    if as_json:
+        print_json([dump(proof) for proof in proofs])
+    else:
+        typer.echo("\n".join(rehearsed(migration, proofs)))
+    _fail_on(proofs)
+
+
+@app.command("backup")
+def backup(wave: WaveNumber, environment: Environment = "lab", as_json: Json = False) -> None:
+    """Copy the old side of each move, restore the copy, compare, and keep it; of a frozen side it is the archive.
+
+    Exit 1 when the restored copy was not the same.
+    """
+    fleet = load_fleet(environment)
+    migration, chosen = _wave(fleet, wave)
+    order = _order(fleet, migration, chosen)
+    hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
+    with alone(_folder(fleet), wave):
+        proofs = [hands.by_move[move.id].backup(move) for move in order.moves]
+    if as_json:
+        print_json([dump(proof) for proof in proofs])
+    else:
+        typer.echo("\n".join(backed_up(proofs)))
+    _fail_on(proofs)
 
 
 @app.command("rollback")
@@ -98,12 +131,18 @@ def rollback(wave: WaveNumber, environment: Environment = "lab", as_json: Json =
     """Bring every move of a wave back to the old side, with what the new side took since."""
     fleet = load_fleet(environment)
     migration, chosen = _wave(fleet, wave)
-    hands = DatabaseHands(pairs_of(fleet.environment, chosen, migration.moves))
+    order = _order(fleet, migration, chosen)
+    hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
     with alone(_folder(fleet), wave) as journal:
-        _tell(roll_back(_order(fleet, migration, chosen), journal, hands), as_json)
+        _tell(roll_back(order, journal, hands), wave, as_json)
 
 
-def _tell(outcome: Outcome, as_json: bool) -> None:
+def _fail_on(proofs: Sequence[Rehearsal | Backup]) -> None:
+    if any(proof.different for proof in proofs):
+        raise typer.Exit(int(ExitCode.FAILED))
+
+
+def _tell(outcome: Outcome, wave: int, as_json: bool) -> None:
     if as_json:
         print_json({"phases": outcome.phases, "waits": outcome.waits, "shut": [vars(one) for one in outcome.shut]})
     else:
@@ -111,6 +150,8 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
             typer.echo(f"{name:32} {phase}")
         for one in outcome.shut:
             typer.echo(f"  {outcome.waits} waits: {one.gate} {one.verdict}: {one.said}")
+            if command := NEXT.get(one.gate):
+                typer.echo(f"    {command.format(wave=wave)}")
     if outcome.waits:
         raise typer.Exit(int(ExitCode.FAILED))
 
@@ -119,6 +160,15 @@ def _order(fleet: Fleet, migration: Migration, wave: MigrationWave) -> Order:
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     moves = migration.moves_of(wave.id)
     return Order(wave, moves, migration.limits, who, lambda: datetime.now(LOCAL), _freezes(fleet))
+
+
+def _desk(fleet: Fleet, order: Order, approved_by: tuple[str, ...] = ()) -> Desk:
+    """Where proofs lie; they are signed where the environment has a certificate, and count unsigned in no real one."""
+    folder, config = _folder(fleet), fleet.root / fleet.environment.id / "ssh_config"
+    signer = signer_of(config) if config.is_file() else None
+    signed = signer is not None or fleet.environment.requires_verified
+    book = Book(folder, signer, Authority(load_trust(fleet).ssh_user_ca) if signed else None)
+    return Desk(book, folder / "copies", order.wave.id, order.who, order.now, approved_by)
 
 
 def _freezes(fleet: Fleet) -> tuple[Freeze, ...]:

@@ -208,8 +208,9 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     for forward in fleet.environment.forward_zones:
         yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
     moves = fleet.migration.moves if fleet.migration else {}
-    for name in fleet.environment.old_databases:
-        yield from unresolved(file, "old_databases", name, moves, "move")
+    for key in ("old_databases", "old_folders"):
+        for name in getattr(fleet.environment, key):
+            yield from unresolved(file, key, name, moves, "move")
     if fleet.environment.communes != "all":
         for code in fleet.environment.communes:
             yield from unresolved(file, "communes", code, fleet.communes, "commune")

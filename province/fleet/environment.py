@@ -99,6 +99,25 @@ class OldDatabase(Fact):
         return self
 
 
+class OldFolder(Fact):
+    """How both folders of a move are reached: `/path` on the controller, or `host:/path` as ssh and rsync read it.
+
+    rsync runs on the new side's host and pulls, so that one has to reach the old side by the same words.
+    """
+
+    source: NonBlank
+    target: NonBlank
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        for place in (self.source, self.target):
+            if not (place.partition(":")[2] or place).startswith("/"):
+                raise ValueError(f"{place!r} is no absolute path")
+        if ":" in self.target and ":" not in self.source:
+            raise ValueError("`source` lies on the controller, and `target` on a host that cannot pull from there")
+        return self
+
+
 class Environment(Fact):
     """The overlay of one environment, `inventories/<id>/environment.yml`."""
 
@@ -138,9 +157,10 @@ class Environment(Fact):
     keeps_calendar: bool = True
     """Whether windows and freezes hold; not where nobody but us depends on the hosts."""
     requires_verified: bool
-    old_databases: dict[Slug, OldDatabase] = Field(default_factory=dict)
-    """By move (`migration/moves.yml`); a move that is not here cannot be carried out."""
     """Whether unverified facts that a system depends on stop this environment."""
+    old_databases: dict[Slug, OldDatabase] = Field(default_factory=dict)
+    """By move (`migration/moves.yml`); a move that is neither here nor in `old_folders` cannot be carried out."""
+    old_folders: dict[Slug, OldFolder] = Field(default_factory=dict)
 
     @property
     def accounts(self) -> tuple[Account, ...]:

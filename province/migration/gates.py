@@ -6,14 +6,14 @@ A fact that could not be measured is no success: its gate is `unknown`, and the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from province.fleet.calendar import Freeze
 from province.fleet.fact import Fact
 from province.fleet.migration import Limits, MigrationWave, Move, Phase
-from province.migration.phases import COPIES_ALL_THE_TIME, FLOWS_BACK, HOLDS_NO_DATA
+from province.migration.phases import COPIES_ALL_THE_TIME, FLOWS_BACK, FOLLOWS_A_SCHEMA, HOLDS_NO_DATA
 
 
 class Verdict(StrEnum):
@@ -28,7 +28,8 @@ class Measured(Fact):
     """What was measured of one move; null: nobody could, or has yet. Bytes, moments with zone, names, counts.
 
     `obstacles` are what the method cannot carry over; `different` names what is not the same on both sides, after
-    `compared` items were compared out of `items`.
+    `compared` items were compared out of `items`. What begins with `rehearsed` is of the newest rehearsal; `archived`
+    is when the backup was made that is kept for good, as long as its file is what it was.
     """
 
     obstacles: tuple[str, ...] | None = None
@@ -40,6 +41,9 @@ class Measured(Fact):
     backup_restored: dt.datetime | None = None
     rehearsed: dt.datetime | None = None
     rehearsed_read_only_seconds: float | None = None
+    rehearsed_different: tuple[str, ...] | None = None
+    rehearsed_gib: float | None = None
+    archived: dt.datetime | None = None
     approved_by: tuple[str, ...] | None = None
     source_refuses_writes: bool | None = None
     probes_failed: tuple[str, ...] | None = None
@@ -77,17 +81,33 @@ def judge(wanted: Phase, asked: Question) -> tuple[Judgement, ...]:
         case Phase.REPLICATING:
             return (_none_of(asked.measured.obstacles, "obstacles", "nothing stands against this method"),)
         case Phase.REHEARSED:
-            return (*_lag(asked), *_same(asked))
+            return (*_lag(asked), *_schema(asked), *_rehearsal(asked))
         case Phase.FROZEN:
-            return (*_before_freeze(asked), *_lag(asked))
+            return (*_before_freeze(asked), *_lag(asked), *_schema(asked))
         case Phase.CUT_OVER:
             return (*_frozen(asked), *_drained(asked), *_same(asked))
         case Phase.SOAKING:
             return (_none_of(asked.measured.probes_failed, "probes", "every probe was answered"),)
         case Phase.RETIRED:
-            return (_soaked(asked), _approved(asked), _backup(asked))
+            return (_soaked(asked), _approved(asked), *_archive(asked))
         case _:
             return ()
+
+
+NEXT: Mapping[str, str] = {
+    "approval": "province migrate advance {wave} --approved-by NAME --approved-by NAME",
+    "archive": "province migrate backup {wave}",
+    "backup": "province migrate backup {wave}",
+    "rehearsal": "province migrate rehearse {wave}",
+    "read-only": "province migrate rehearse {wave}",
+    "rehearsed contents": "province migrate rehearse {wave}",
+    "size": "province migrate plan {wave}",
+    "window": "province migrate plan {wave}",
+    "schema": "province migrate rollback {wave}",
+    "contents": "province migrate rollback {wave}",
+    "probes": "province migrate rollback {wave}",
+}
+"""What to run where a gate is shut; the others open by themselves, or when somebody mended what they name."""
 
 
 def open_(judgements: tuple[Judgement, ...]) -> bool:
@@ -124,6 +144,13 @@ def _drained(asked: Question) -> Iterator[Judgement]:
         yield _say("drained", None if lag is None else lag == 0, f"{lag} bytes are not over yet")
 
 
+def _schema(asked: Question) -> Iterator[Judgement]:
+    """Before the freeze there is something to compare only where a schema is there, and rows are copied into it."""
+    if asked.move.method in FOLLOWS_A_SCHEMA:
+        same = asked.measured.schema_same
+        yield _say("schema", same, "the schema is the same" if same else "the schema changed")
+
+
 def _same(asked: Question) -> Iterator[Judgement]:
     if asked.move.method in HOLDS_NO_DATA:
         return
@@ -133,21 +160,30 @@ def _same(asked: Question) -> Iterator[Judgement]:
     yield _none_of(seen.different, "contents", bound)
 
 
-def _before_freeze(asked: Question) -> Iterator[Judgement]:
+def _rehearsal(asked: Question) -> Iterator[Judgement]:
+    """What the newest rehearsal showed, held against the plan's figures."""
     limits, seen = asked.limits, asked.measured
-    why = asked.wave.closed(asked.now, asked.freezes)
-    yield _say("window", why is None, why or "inside a window")
-    yield _approved(asked)
-    yield _backup(asked)
     age = _days(asked.now, seen.rehearsed)
     yield _say(
         "rehearsal",
         None if age is None else 0 <= age <= limits.rehearsal_days,
         f"rehearsed {age or 0:.1f} days ago, at most {limits.rehearsal_days} may pass",
     )
-    took = seen.rehearsed_read_only_seconds
-    most = limits.read_only_seconds
+    took, most = seen.rehearsed_read_only_seconds, limits.read_only_seconds
     yield _say("read-only", None if took is None else took <= most, f"{took} s in rehearsal, at most {most} s may be")
+    yield _none_of(seen.rehearsed_different, "rehearsed contents", "everything was the same, there and back")
+    gib, planned = seen.rehearsed_gib, asked.move.size_gib
+    said = f"{gib or 0:.2f} GiB, {planned:g} are planned for"
+    yield _say("size", None if gib is None else gib <= planned, said)
+
+
+def _before_freeze(asked: Question) -> Iterator[Judgement]:
+    seen = asked.measured
+    why = asked.wave.closed(asked.now, asked.freezes)
+    yield _say("window", why is None, why or "inside a window")
+    yield _approved(asked)
+    yield _backup(asked)
+    yield from _rehearsal(asked)
     offset = seen.clock_offset_ms
     most_ms = asked.clock_limit_ms
     yield _say("clock", None if offset is None else abs(offset) <= most_ms, f"{offset} ms off, at most {most_ms}")
@@ -163,6 +199,13 @@ def _backup(asked: Question) -> Judgement:
     most = asked.limits.backup_hours
     said = f"a backup was restored {hours or 0:.1f} h ago, at most {most} h may pass"
     return _say("backup", None if hours is None else 0 <= hours <= most, said)
+
+
+def _archive(asked: Question) -> Iterator[Judgement]:
+    """An archive is a backup of the old side as it was after its last write; what holds no data leaves none."""
+    if asked.move.method not in HOLDS_NO_DATA:
+        made = asked.measured.archived
+        yield _say("archive", None if made is None else True, f"made {made}, restored and compared")
 
 
 def _soaked(asked: Question) -> Judgement:

@@ -1,107 +1,94 @@
-"""Hands for moves by logical replication. What they cannot do they say; gates over what nobody measures stay shut."""
+"""Hands for every method that is carried out: which move is reached how, and who acts on it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.environment import Environment
 from province.fleet.migration import Method, MigrationWave, Move, Phase
+from province.migration.conduct import Hands
+from province.migration.desk import Desk
+from province.migration.files.folder import Folder
+from province.migration.files.hands import FilesHands
+from province.migration.files.way import FilesWay
 from province.migration.gates import Measured
-from province.migration.postgresql import fence
-from province.migration.postgresql.compare import different, obstacles, schema
-from province.migration.postgresql.logical import THERE, Pair, has_stream
+from province.migration.postgresql.dump import ByDump
+from province.migration.postgresql.hands import DatabaseHands
+from province.migration.postgresql.logical import Pair
 from province.migration.postgresql.server import Server
+from province.migration.postgresql.way import Way
+from province.migration.proofs import Backup, Rehearsal
 
-NOTE = f"SELECT coalesce(obj_description(to_regnamespace('{fence.SCHEMA}'), 'pg_namespace'), '')"
+WAYS: Mapping[Method, Callable[[Server, Server], Way]] = {Method.LOGICAL: Pair, Method.DUMP: ByDump}
+CARRIED_OUT = frozenset({*WAYS, Method.FILES})
 
 
-def pairs_of(environment: Environment, wave: MigrationWave, moves: Mapping[str, Move]) -> dict[str, Pair]:
-    """Both databases of each move of a wave.
+class MoveHands(Hands, Protocol):
+    """What acts on one move: as the conductor wants it, and what is proved beside."""
 
-    Raises ProvinceError where the environment does not say how they are reached, or nobody has hands for the method.
-    """
-    unknown = [name for name in wave.moves if name not in environment.old_databases]
-    if unknown:
-        raise ProvinceError(
-            f"environment {environment.id} does not say how the old side is reached: {', '.join(unknown)}",
-            hint=f"name both databases under `old_databases` in {environment.id}/environment.yml; nothing was changed",
-            exit_code=ExitCode.NOTHING_SELECTED,
-        )
-    other = [f"{name} ({moves[name].method})" for name in wave.moves if moves[name].method is not Method.LOGICAL]
-    if other:
-        raise ProvinceError(
-            f"only {Method.LOGICAL} is carried out by now: {', '.join(other)}", hint="nothing was changed"
-        )
-    found = {}
-    for name in wave.moves:
-        reach = environment.old_databases[name]
-        source = Server(reach.source, reach.source_from_target or reach.source)
-        found[name] = Pair(source, Server(reach.target, reach.target_from_source or reach.target))
-    return found
+    def rehearse(self, move: Move) -> Rehearsal:
+        """Carry the move out on copies, there and back."""
+        ...
+
+    def backup(self, move: Move) -> Backup:
+        """Copy the old side, restore the copy, compare, keep it."""
+        ...
 
 
 @dataclass(frozen=True)
-class DatabaseHands:
-    """Acts on pairs of databases; `approved_by` are the people whom the operator names, and the journal keeps."""
+class AllHands:
+    """The hands of a wave, each move by its own."""
 
-    pairs: Mapping[str, Pair]
-    approved_by: tuple[str, ...] = ()
+    by_move: Mapping[str, MoveHands]
 
     def phase(self, move: Move) -> Phase:
         """Where a move stands, asked of both sides."""
-        pair = self.pairs[move.id]
-        if pair.target.ask(f"SELECT to_regnamespace('{fence.SCHEMA}') IS NULL") == "t":
-            return Phase.DECLARED
-        if pair.target.ask(NOTE) == Phase.ROLLED_BACK:
-            return Phase.ROLLED_BACK
-        frozen, waiting = fence.refuses(pair.source), fence.refuses(pair.target)
-        if not waiting:
-            return Phase.CUT_OVER
-        if frozen:
-            return Phase.FROZEN
-        return Phase.REPLICATING if has_stream(pair.target, THERE) and pair.copied() else Phase.PROVISIONED
+        return self.by_move[move.id].phase(move)
 
     def measure(self, move: Move, wanted: Phase, /) -> Measured:
-        """What both servers say; rehearsals, restored backups and probes are nobody's to say here."""
-        pair = self.pairs[move.id]
-        seen = Measured(approved_by=self.approved_by)
-        if wanted is Phase.REPLICATING:
-            return seen.model_copy(update={"obstacles": obstacles(pair.source)})
-        if wanted not in {Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER}:
-            return seen
-        frozen = fence.refuses(pair.source)
-        # While somebody writes, rows differ for the moment that they take to come over: only the schema is compared.
-        wrong, compared = different(pair.source, pair.target) if frozen else (None, None)
-        changes = {
-            "lag_bytes": pair.lag(),
-            "schema_same": schema(pair.source) == schema(pair.target),
-            "different": wrong,
-            "compared": compared,
-            "items": compared,
-            "source_refuses_writes": frozen,
-        }
-        return seen.model_copy(update=changes)
+        """What the gates before a phase judge by."""
+        return self.by_move[move.id].measure(move, wanted)
 
     def act(self, move: Move, wanted: Phase) -> None:
         """Bring a move to a phase."""
-        pair = self.pairs[move.id]
-        match wanted:
-            case Phase.PROVISIONED:
-                pair.provision()
-            case Phase.REPLICATING:
-                pair.replicate()
-            case Phase.FROZEN:
-                pair.freeze()
-            case Phase.CUT_OVER:
-                pair.cut_over()
-            case Phase.ROLLED_BACK:
-                pair.roll_back()
-                pair.target.ask(f"COMMENT ON SCHEMA {fence.SCHEMA} IS '{Phase.ROLLED_BACK}'")
-            case _:
-                raise ProvinceError(f"{move.id}: nobody carries out {wanted} by now", hint="nothing was changed")
+        self.by_move[move.id].act(move, wanted)
 
-    def written_since_cut_over(self, _move: Move, /) -> int | None:
-        """Nobody counts: writes of this method flow back."""
-        return None
+    def written_since_cut_over(self, move: Move, /) -> int | None:
+        """How many writes the new side took since; None when nobody can tell."""
+        return self.by_move[move.id].written_since_cut_over(move)
+
+
+def hands_of(environment: Environment, wave: MigrationWave, moves: Mapping[str, Move], desk: Desk) -> AllHands:
+    """Hands for each move of a wave.
+
+    Raises ProvinceError where the environment does not say how they are reached, or nobody has hands for the method.
+    """
+    other = [f"{name} ({moves[name].method})" for name in wave.moves if moves[name].method not in CARRIED_OUT]
+    if other:
+        raise ProvinceError(
+            f"only {', '.join(sorted(CARRIED_OUT))} are carried out by now: {', '.join(other)}",
+            hint="nothing was changed",
+        )
+    keys = {name: "old_folders" if moves[name].method is Method.FILES else "old_databases" for name in wave.moves}
+    unknown = [name for name, key in keys.items() if name not in getattr(environment, key)]
+    if unknown:
+        lacking = " and ".join(sorted({f"`{keys[name]}`" for name in unknown}))
+        raise ProvinceError(
+            f"environment {environment.id} does not say how the old side is reached: {', '.join(unknown)}",
+            hint=f"name both sides under {lacking} in {environment.id}/environment.yml; nothing was changed",
+            exit_code=ExitCode.NOTHING_SELECTED,
+        )
+    return AllHands({name: _of(environment, moves[name], desk) for name in wave.moves})
+
+
+def _of(environment: Environment, move: Move, desk: Desk) -> MoveHands:
+    if move.method is Method.FILES:
+        folders = environment.old_folders[move.id]
+        return FilesHands(FilesWay(Folder(folders.source), Folder(folders.target)), desk)
+    reach = environment.old_databases[move.id]
+    source = Server(reach.source, reach.source_from_target or reach.source)
+    target = Server(reach.target, reach.target_from_source or reach.target)
+    return DatabaseHands(WAYS[move.method](source, target), desk)

@@ -69,6 +69,7 @@ A promoted standby of another timeline, a dump and a drained queue do not: their
 nothing was written since. The gate before the cut-over says so.
 """
 
+FOLLOWS_A_SCHEMA = frozenset({Method.LOGICAL, Method.PHYSICAL})
 HOLDS_NO_DATA = frozenset({Method.REBUILD})
 ARCHIVED = frozenset({Method.ARCHIVE})
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from province.fleet.calendar import Freeze
 from province.fleet.migration import Migration, MigrationWave, Phase
+from province.migration.desk import GIB
 from province.migration.journal import Line
 from province.migration.phases import FORWARD, on_source, on_target
+from province.migration.proofs import Backup, Rehearsal
 
 
 def overview(
@@ -47,3 +49,26 @@ def steps(migration: Migration, wave: MigrationWave, lang: str) -> Iterator[str]
             new, old = on_target(phase, move.method), on_source(phase, move.method)
             sides = f"old {old.writes} writes{'' if old.kept else ', wiped'}; new {new.writes} writes"
             yield f"  {phase:12} {sides}, changes flow: {new.stream}{'; users are here' if new.serves else ''}"
+
+
+def rehearsed(migration: Migration, proofs: Iterable[Rehearsal]) -> Iterator[str]:
+    """How each rehearsal went, beside what the plan says."""
+    most = migration.limits.read_only_seconds
+    for one in proofs:
+        planned = migration.moves[one.move].size_gib
+        yield f"{one.move}  {one.items} rows, {one.bytes / GIB:.2f} GiB of {planned:g} planned"
+        yield f"  copied in {one.copy_seconds:.1f} s, back in {one.back_seconds:.1f} s"
+        yield f"  took no writes for {one.read_only_seconds:.1f} s, at most {most} may be"
+        yield f"  {one.compared} chunks compared, {_not_the_same(one.different)}"
+
+
+def backed_up(proofs: Iterable[Backup]) -> Iterator[str]:
+    """What each backup holds, and whether it is an archive."""
+    for one in proofs:
+        what = "archive" if one.final else "backup"
+        yield f"{one.move}  {what} {one.file}, {one.items} rows, SHA-256 {one.sha256}"
+        yield f"  {one.compared} chunks compared after it was restored, {_not_the_same(one.different)}"
+
+
+def _not_the_same(names: Sequence[str]) -> str:
+    return f"not the same: {', '.join(names)}" if names else "all the same"

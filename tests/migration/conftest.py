@@ -10,25 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from province.migration.postgresql.logical import BACK, THERE, Pair
-from province.migration.postgresql.server import Server
+from province.fleet.load import load_fleet
+from province.migration.postgresql.copy import take_away
+from province.migration.postgresql.logical import Pair
+from province.migration.samples import Office
 from tests.migration.servers import Cluster, has_old
-
-OFFICE = """
-CREATE TABLE organisations (code text PRIMARY KEY, name text NOT NULL);
-CREATE TABLE documents (id bigserial PRIMARY KEY, organisation text NOT NULL REFERENCES organisations,
-    subject text NOT NULL, filed timestamptz NOT NULL DEFAULT now(), body bytea);
-CREATE INDEX ON documents (organisation);
-INSERT INTO organisations SELECT 'A' || n, 'Cơ quan ' || n FROM generate_series(1, 50) n;
-INSERT INTO documents (organisation, subject, body)
-    SELECT 'A' || n % 50 + 1, 'Công văn ' || n, convert_to(md5(n::text), 'UTF8') FROM generate_series(1, 30000) n;
-"""
-
-
-SUBSCRIBED = """
-SELECT count(*) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
-WHERE subname = '{name}' AND datname = current_database()
-"""
 
 
 @pytest.fixture(scope="session")
@@ -45,22 +31,18 @@ def clusters() -> Iterator[tuple[Cluster, Cluster]]:
     shutil.rmtree(place)
 
 
+@pytest.fixture(scope="session")
+def office() -> Office:
+    return Office.of(load_fleet("lab"), "An Giang", 21_000, every=10, attachment_bytes=100)
+
+
 @pytest.fixture
-def pair(clusters: tuple[Cluster, Cluster]) -> Iterator[Pair]:
+def pair(clusters: tuple[Cluster, Cluster], office: Office) -> Iterator[Pair]:
     name = f"office_{uuid.uuid4().hex[:8]}"
     source, target = (one.database(name) for one in clusters)
-    source.ask(OFFICE)
+    office.load(source)
     pair = Pair(source, target, copy_seconds=30, drain_seconds=15)
     yield pair
-    clean(target, source, THERE)
-    clean(source, target, BACK)
-
-
-def clean(subscriber: Server, writer: Server, name: str) -> None:
-    """Nothing of a test is left that would keep the next one's slot from being made: slots are the whole server's."""
-    if subscriber.ask(SUBSCRIBED.format(name=name)) == "1":
-        subscriber.ask(f"ALTER SUBSCRIPTION {name} DISABLE")
-        subscriber.ask(f"ALTER SUBSCRIPTION {name} SET (slot_name = NONE)")
-        subscriber.ask(f"DROP SUBSCRIPTION {name}")
-    writer.wait("idle slots", lambda: writer.ask("SELECT count(*) FROM pg_replication_slots WHERE active") == "0", 20)
-    writer.ask("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+    # Slots are the whole server's: what a test leaves behind would be in the next one's way. Streams begin there first.
+    for side in (target, source):
+        take_away(side.other("postgres"), name)

@@ -12,7 +12,7 @@ import pytest
 from province.errors import ProvinceError
 from province.migration.postgresql import fence
 from province.migration.postgresql.compare import different, obstacles, schema
-from province.migration.postgresql.logical import THERE, Pair
+from province.migration.postgresql.logical import THERE, Pair, slot_of
 from province.migration.postgresql.server import Server
 from tests.migration.servers import Cluster, has_old
 from tests.migration.writer import Writer
@@ -47,7 +47,7 @@ def test_a_database_moves_while_somebody_writes_and_back_and_no_write_is_lost(pa
         began = time.monotonic()
         pair.freeze()
         wrong, compared = different(source, target)
-        assert (wrong, compared) == ((), 5)
+        assert (wrong, compared) == ((), 6)
         pair.cut_over()
         read_only = time.monotonic() - began
         writer.wait_for(100)
@@ -87,10 +87,10 @@ def test_what_replication_cannot_carry_is_refused_by_name(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("spoil", "chunk"),
     [
-        ("UPDATE documents SET subject = 'Công vắn 20001' WHERE id = 20001", "documents rows 20001..30000"),
+        ("UPDATE documents SET subject = replace(subject, 'số', 'sồ') WHERE id = 20001", "documents rows 20001..30000"),
         pytest.param(
-            "UPDATE documents SET body = set_byte(body, 3, 0) WHERE id = 5",
-            "documents rows 1..10000",
+            "UPDATE attachments SET content = set_byte(content, 3, get_byte(content, 3) # 1) WHERE id = 5",
+            "attachments rows 1..10000",
             marks=pytest.mark.soak,
         ),
     ],
@@ -128,9 +128,9 @@ def test_a_lost_slot_stops_the_freeze_and_the_way_back_still_works(pair: Pair) -
     there(pair)
     pair.target.ask(f"ALTER SUBSCRIPTION {THERE} DISABLE")
     pair.source.wait("idle", lambda: pair.source.ask("SELECT bool_or(active) FROM pg_replication_slots") == "f", 10)
-    pair.source.ask(f"SELECT pg_drop_replication_slot('{THERE}')")
+    pair.source.ask(f"SELECT pg_drop_replication_slot('{slot_of(pair.source, THERE)}')")
     assert pair.lag() is None
-    with pytest.raises(ProvinceError, match="slot province_there is lost"):
+    with pytest.raises(ProvinceError, match=r"slot province_there_\d+ is lost"):
         pair.freeze()
     pair.roll_back()
     assert not fence.refuses(pair.source)
@@ -196,8 +196,8 @@ def test_a_source_that_is_killed_midway_goes_on(pair: Pair, clusters: tuple[Clus
     pair.freeze()
     pair.cut_over()
     # A server that was killed leaves numbers out, and gives none twice.
-    given = pair.target.ask("INSERT INTO documents (organisation, subject) VALUES ('A1', 'x') RETURNING id")
-    assert int(given) > 30000
+    given = pair.target.ask("INSERT INTO documents (organisation, subject) VALUES ('CQ001', 'x') RETURNING id")
+    assert int(given) > 21000
 
 
 def test_the_servers_are_of_the_releases_that_are_said(clusters: tuple[Cluster, Cluster]) -> None:

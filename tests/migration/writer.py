@@ -8,7 +8,7 @@ import time
 
 from province.migration.postgresql.server import Server
 
-INSERT = "INSERT INTO documents (organisation, subject) VALUES ('A1', 'filed {number}') RETURNING 'ack ' || id;"
+INSERT = "INSERT INTO documents (organisation, subject) VALUES ('CQ001', 'filed {number}') RETURNING 'ack ' || id;"
 
 
 class Writer:
@@ -49,7 +49,7 @@ class Writer:
             said = _ask(sessions[turn], INSERT.format(number=number))
             if said.startswith("ack "):
                 self.acknowledged.append((int(said.split()[1]), time.monotonic()))
-                time.sleep(0.001)
+                time.sleep(0.004)
             else:
                 self.refusals.append(said)
                 turn = (turn + 1) % len(sessions)

@@ -52,7 +52,7 @@ def test_a_plan_tells_both_sides_of_every_phase() -> None:
     assert len(json.loads(run("plan", "3", "--json"))["phases"]) == 4
 
 
-@pytest.mark.parametrize("verb", ["advance", "rehearse", "rollback"])
+@pytest.mark.parametrize("verb", ["advance", "rehearse", "backup", "rollback"])
 def test_who_does_not_say_how_the_old_side_is_reached_changes_nothing(verb: str) -> None:
     with pytest.raises(ProvinceError, match="does not say how the old side is reached: trial-"):
         run(verb, "1")
@@ -74,3 +74,22 @@ def test_bad_ways_to_databases_are_refused(data: Path, edit: Edit, move: str, so
     edit("lab/environment.yml", "requires_verified: false\n", REACH.format(move=move, source=source))
     with pytest.raises(BadData, match=said):
         load_fleet("lab", data)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "said"),
+    [
+        ("old:/srv/pages", "srv/pages", "'srv/pages' is no absolute path"),
+        ("/srv/pages", "new:/srv/pages", "cannot pull from there"),
+    ],
+)
+def test_bad_ways_to_folders_are_refused(data: Path, edit: Edit, source: str, target: str, said: str) -> None:
+    reach = f"requires_verified: false\nold_folders:\n  trial-an-giang: {{source: '{source}', target: '{target}'}}\n"
+    edit("lab/environment.yml", "requires_verified: false\n", reach)
+    with pytest.raises(BadData, match=said):
+        load_fleet("lab", data)
+
+
+def test_a_method_that_nobody_carries_out_is_named() -> None:
+    with pytest.raises(ProvinceError, match=r"are carried out by now: mail-an-giang \(mailboxes\)"):
+        run("advance", "2")

@@ -26,6 +26,9 @@ GOOD: dict[str, Any] = {
     "backup_restored": NOW - dt.timedelta(hours=3),
     "rehearsed": NOW - dt.timedelta(days=2),
     "rehearsed_read_only_seconds": 4.0,
+    "rehearsed_different": (),
+    "rehearsed_gib": 1.5,
+    "archived": NOW - dt.timedelta(days=14),
     "approved_by": ("lan", "minh"),
     "source_refuses_writes": True,
     "probes_failed": (),
@@ -52,17 +55,22 @@ BAD = [
     (Phase.PROVISIONED, "approval", {"approved_by": ("lan", "lan")}),
     (Phase.REPLICATING, "obstacles", {"obstacles": ("large objects",)}),
     (Phase.REHEARSED, "lag", {"lag_bytes": 2 << 20}),
-    (Phase.REHEARSED, "contents", {"different": ("documents 1..99",)}),
+    (Phase.REHEARSED, "schema", {"schema_same": False}),
+    (Phase.REHEARSED, "rehearsal", {"rehearsed": NOW - dt.timedelta(days=15)}),
+    (Phase.REHEARSED, "rehearsed contents", {"rehearsed_different": ("documents 1..99",)}),
+    (Phase.REHEARSED, "size", {"rehearsed_gib": 121.0}),
     (Phase.FROZEN, "backup", {"backup_restored": NOW - dt.timedelta(hours=25)}),
     (Phase.FROZEN, "backup", {"backup_restored": NOW + dt.timedelta(hours=1)}),
     (Phase.FROZEN, "rehearsal", {"rehearsed": NOW - dt.timedelta(days=15)}),
     (Phase.FROZEN, "read-only", {"rehearsed_read_only_seconds": 301.0}),
     (Phase.FROZEN, "approval", {"approved_by": ("lan",)}),
+    (Phase.FROZEN, "schema", {"schema_same": False}),
     (Phase.FROZEN, "clock", {"clock_offset_ms": -5000.0}),
     (Phase.CUT_OVER, "source frozen", {"source_refuses_writes": False}),
     (Phase.CUT_OVER, "drained", {"lag_bytes": 1}),
     (Phase.CUT_OVER, "schema", {"schema_same": False}),
     (Phase.SOAKING, "probes", {"probes_failed": ("an island",)}),
+    (Phase.RETIRED, "approval", {"approved_by": ("lan",)}),
     (Phase.RETIRED, "soaked", {"cut_over": NOW - dt.timedelta(days=13)}),
 ]
 
@@ -86,6 +94,11 @@ def test_no_freeze_outside_the_hours_or_on_a_frozen_day(fleet: Fleet) -> None:
     assert [one.gate for one in shut if one.verdict is Verdict.SHUT] == ["window"]
     assert not open_(judge(Phase.FROZEN, asked(fleet, freezes=(freeze_of("cut-over", NOW),))))
     assert open_(judge(Phase.FROZEN, asked(fleet, freezes=(freeze_of("change", NOW),))))
+
+
+def test_nothing_retires_without_an_archive(fleet: Fleet) -> None:
+    judged = {one.gate: one.verdict for one in judge(Phase.RETIRED, asked(fleet, {"archived": None}))}
+    assert judged == {"soaked": Verdict.OPEN, "approval": Verdict.OPEN, "archive": Verdict.UNKNOWN}
 
 
 def test_a_way_back_without_a_stream_says_what_it_would_lose(fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ USER_TABLES = f"""
 """Every table of the system's own."""
 
 MESSAGE = "This database is being moved and takes no changes for the moment"
-_RAISE = f"""
+RAISE = f"""
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE OR REPLACE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION '{MESSAGE}' USING ERRCODE = 'read_only_sql_transaction'; END $$;
@@ -29,6 +29,8 @@ DO $$ DECLARE t record; BEGIN
     END LOOP;
 END $$;
 """
+"""What refuses writes on every table that is there; for tables that are only being made, in their own transaction."""
+
 _TAKE_DOWN = f"""
 DO $$ DECLARE t record; BEGIN
     FOR t IN {USER_TABLES} LOOP EXECUTE format('DROP TRIGGER IF EXISTS province_fence ON %s', t.name); END LOOP;
@@ -42,12 +44,12 @@ LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = 'province_fence' AND 
 
 def shut(server: Server, *, lock_seconds: int = 30) -> None:
     """Refuse writes on every table at once; a transaction that holds one longer than that keeps all of them open."""
-    server.ask(f"SET lock_timeout = '{lock_seconds}s'; {_RAISE}")
+    server.ask(f"SET lock_timeout = '{lock_seconds}s'; {RAISE}")
 
 
-def open_(server: Server) -> None:
-    """Take writes again."""
-    server.ask(_TAKE_DOWN)
+def open_(server: Server, also: str = "") -> None:
+    """Take writes again; `also`: what becomes true in the same transaction."""
+    server.ask(f"{_TAKE_DOWN} {also}")
 
 
 def refuses(server: Server) -> bool:

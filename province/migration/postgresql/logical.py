@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from province.errors import ProvinceError
-from province.migration.postgresql import fence
-from province.migration.postgresql.compare import schema
+from province.fleet.migration import Phase
+from province.migration.postgresql import fence, mark
+from province.migration.postgresql.compare import obstacles
+from province.migration.postgresql.copy import copy_schema
 from province.migration.postgresql.server import Server
 
 THERE, BACK = "province_there", "province_back"
+"""Names of publications and subscriptions, which are a database's own; slots are the whole server's (`slot_of`)."""
 _SEQUENCES = """
 SELECT quote_literal(quote_ident(schemaname) || '.' || quote_ident(sequencename)), last_value
 FROM pg_sequences WHERE last_value IS NOT NULL
@@ -25,23 +28,17 @@ class Pair:
     copy_seconds: float = 86400
     drain_seconds: float = 60
 
+    def between(self, source: Server, target: Server) -> Pair:
+        """The same way between two other databases."""
+        return replace(self, source=source, target=target)
+
+    def obstacles(self) -> tuple[str, ...]:
+        """What logical replication cannot carry over."""
+        return obstacles(self.source)
+
     def provision(self) -> None:
         """Copy the schema; the new side refuses writes from the first moment."""
-        if self.target.ask(f"SELECT to_regnamespace('{fence.SCHEMA}') IS NOT NULL") == "t" and schema(self.target):
-            return
-        # The target's own pg_dump: it reads older servers, and an older one does not read newer ones.
-        ddl = self.target.run(
-            "pg_dump",
-            "--schema-only",
-            "--no-owner",
-            "--no-publications",
-            "--no-subscriptions",
-            f"--exclude-schema={fence.SCHEMA}",
-            "-d",
-            self.source.from_other,
-        )
-        self.target.ask(ddl)
-        fence.shut(self.target)
+        copy_schema(self.source, self.target)
 
     def replicate(self) -> None:
         """Begin the stream there, and wait until every table's first copy is over."""
@@ -62,6 +59,14 @@ class Pair:
         """Whether every table follows."""
         return self.target.ask("SELECT count(*) = 0 FROM pg_subscription_rel WHERE srsubstate <> 'r'") == "t"
 
+    def follows(self) -> bool:
+        """Whether the new side has everything but what is under way."""
+        return has_stream(self.target, THERE) and self.copied()
+
+    def frozen(self) -> bool:
+        """Whether the old side refuses writes."""
+        return fence.refuses(self.source)
+
     def lag(self) -> int | None:
         """Bytes that the new side has not confirmed; None without a stream, or when its slot was lost."""
         return _lag(self.source, THERE)
@@ -75,13 +80,14 @@ class Pair:
         """Sequences, then the stream back, then writes: the new side takes none before they flow back."""
         if not fence.refuses(self.source):
             raise ProvinceError("the old side takes writes", hint="freeze it first")
-        if not fence.refuses(self.target):
+        noted = mark.read(self.target)
+        if noted and noted.phase in {Phase.CUT_OVER, Phase.SOAKING} and not fence.refuses(self.target):
             return
         _sequences(self.source, self.target)
         _unsubscribe(self.target, self.source, THERE)
         _publish(self.target, BACK)
         _subscribe(self.source, self.target, BACK, copy=False)
-        fence.open_(self.target)
+        fence.open_(self.target, mark.CUT_OVER_NOW)
 
     def roll_back(self) -> None:
         """The old side takes writes again, and has all that the new side took; safe from every phase."""
@@ -97,20 +103,34 @@ class Pair:
             )
         _unsubscribe(self.target, self.source, THERE)
         fence.open_(self.source)
+        mark.write(self.target, mark.Mark(Phase.ROLLED_BACK))
+
+    def flows_back(self) -> bool:
+        """Whether the stream back is there, its slot is not lost, and the old side keeps up with it."""
+        if not has_stream(self.source, BACK) or _slot(self.target, BACK) is None:
+            return False
+        self._drain(self.target, BACK)
+        return True
+
+    def let_go(self) -> None:
+        """Take both streams away: from here on nothing leads back."""
+        _unsubscribe(self.source, self.target, BACK)
+        _unsubscribe(self.target, self.source, THERE)
 
     def _drain(self, writer: Server, name: str) -> None:
         """Wait until the other side confirmed what is written by now."""
         now = writer.ask("SELECT pg_current_wal_insert_lsn()")
+        slot = slot_of(writer, name)
         if _slot(writer, name) is None:
             raise ProvinceError(
-                f"{writer.conninfo}: the replication slot {name} is lost",
+                f"{writer.conninfo}: the replication slot {slot} is lost",
                 hint="roll the wave back, then begin again: changes since are not kept for the other side",
             )
 
         def over() -> bool:
             return (
                 writer.ask(
-                    f"SELECT confirmed_flush_lsn >= '{now}' FROM pg_replication_slots WHERE slot_name = '{name}'"
+                    f"SELECT confirmed_flush_lsn >= '{now}' FROM pg_replication_slots WHERE slot_name = '{slot}'"
                 )
                 == "t"
             )
@@ -127,9 +147,14 @@ def has_stream(subscriber: Server, name: str) -> bool:
     return subscriber.ask(sql) == "1"
 
 
+def slot_of(writer: Server, name: str) -> str:
+    """The name of a stream's slot: several databases of one server move at once, and copies rehearse beside them."""
+    return name + "_" + writer.ask("SELECT oid FROM pg_database WHERE datname = current_database()")
+
+
 def _slot(writer: Server, name: str) -> str | None:
-    sql = f"SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '{name}' AND wal_status <> 'lost'"
-    return writer.ask(sql) or None
+    held = f"slot_name = '{slot_of(writer, name)}' AND wal_status <> 'lost'"
+    return writer.ask(f"SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE {held}") or None
 
 
 def _lag(writer: Server, name: str) -> int | None:
@@ -150,7 +175,8 @@ def _subscribe(subscriber: Server, writer: Server, name: str, *, copy: bool) -> 
         # A slot that a killed conductor left behind belongs to no subscription: it would keep the log for ever.
         _drop_slot(writer, name)
         subscriber.outside(
-            f"CREATE SUBSCRIPTION {name} CONNECTION '{reach}' PUBLICATION {name} WITH (copy_data = {str(copy).lower()})"
+            f"CREATE SUBSCRIPTION {name} CONNECTION '{reach}' PUBLICATION {name}"
+            f" WITH (copy_data = {str(copy).lower()}, slot_name = '{slot_of(writer, name)}')"
         )
 
 
@@ -165,9 +191,9 @@ def _unsubscribe(subscriber: Server, writer: Server, name: str) -> None:
 
 
 def _drop_slot(writer: Server, name: str) -> None:
-    free = f"SELECT count(*) = 0 FROM pg_replication_slots WHERE slot_name = '{name}' AND active"
-    writer.wait(f"letting go of the slot {name}", lambda: writer.ask(free) == "t", 30)
-    writer.ask(f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{name}'")
+    held = f"FROM pg_replication_slots WHERE slot_name = '{slot_of(writer, name)}'"
+    writer.wait(f"letting go of the slot {name}", lambda: writer.ask(f"SELECT count(*) {held} AND active") == "0", 30)
+    writer.ask(f"SELECT pg_drop_replication_slot(slot_name) {held}")
 
 
 def _sequences(from_: Server, to: Server) -> None:
