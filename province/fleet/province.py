@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, StringConstraints, field_validator
 
 from province.fleet.commune import BackupKind, CommuneKind
+from province.fleet.copies import Copies
 from province.fleet.fact import (
     Body,
     DeviceName,
@@ -228,6 +229,7 @@ class Province(Fact):
     clock: Clock
     monitoring: Monitoring
     relay: Relay
+    copies: Copies
     evidence: EvidencePlan
     rollout: Rollout
     framework: NonBlank

@@ -14,7 +14,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.manifest.build import Builder
 from province.manifest.revoked import REVOKED, load_revoked
-from province.manifest.trust import MIRROR_KEY, SERVICE_CA, USER_CA, load_trust, register_of, trust_folder
+from province.manifest.trust import COPIES_SEAL, MIRROR_KEY, SERVICE_CA, USER_CA, load_trust, register_of, trust_folder
 from province.ops.enrol import register, sign_requests
 from province.pki import authority
 from province.rollout.controller import all_runs
@@ -41,6 +41,7 @@ def lab(data: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     made, _ = authority.ensure(authority.authority_folder(fleet), "services", NOW)
     (folder / SERVICE_CA).write_text(made.pem, encoding="utf-8")
     (folder / USER_CA).write_text("ssh-ed25519 AAAA ca", encoding="utf-8")
+    (folder / COPIES_SEAL).write_text("the seal", encoding="utf-8")
     (folder / MIRROR_KEY).write_text("the mirror's key", encoding="utf-8")
     gateways = [host.name for host in fleet.hosts.values() if host.host_class == "gateway"]
     register(fleet, {name: keys_of(fleet, name) for name in (BOX, OTHER, *gateways)}, NOW)
