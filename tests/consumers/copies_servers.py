@@ -134,6 +134,14 @@ class Node:
             out, err = running.communicate(timeout=60)
         return subprocess.CompletedProcess([verb, *words], running.returncode, out, err)
 
+    def present(self) -> Path:
+        """What a program shows that has the certificate of this node."""
+        both = self.root / "run/client.pem"
+        both.parent.mkdir(exist_ok=True)
+        host = (self.root / "etc/ssl/province/host.pem").read_bytes()
+        both.write_bytes(host + (self.root / "credentials/host.key").read_bytes())
+        return both
+
     def write(self, path: str, content: bytes) -> None:
         file = self.root / path[1:]
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -158,6 +166,7 @@ class Copies:
     def _site(self, name: str, host: str) -> Site:
         # Short: the path of a socket has 107 bytes at most (unix(7)).
         place = Path(tempfile.mkdtemp(prefix="copies-"))
+        (place / "store").mkdir()
         files = self._builder.build(self.fleet.hosts[host]).files
         port = free_port()
         ours = self.fleet.province.copies.port
@@ -204,7 +213,9 @@ class Copies:
         (root / "etc/credentials").rename(root / "credentials")
         shutil.copy(root / PASSWORD[1:], root / "credentials/repository.key")
         shutil.copy(root / "credentials/host.key", root / "etc/ssl/province/host.key")
-        doors = {f"https://{store.fqdn}:{self.fleet.province.copies.port}": site for site, store in self._stores.items()}
+        doors = {
+            f"https://{store.fqdn}:{self.fleet.province.copies.port}": site for site, store in self._stores.items()
+        }
         plan = moved(
             files[PLAN].content,
             {
@@ -223,6 +234,9 @@ class Copies:
         )
         (root / "copies").write_text(made, encoding="utf-8")
         (root / "var/lib/copies").mkdir(parents=True)
+        for path in files:
+            if path.endswith(".timer") and "/copies-" in path:
+                node.write(path, files[path].content.encode())
         return node
 
     @property
