@@ -28,7 +28,7 @@ from .relay_servers import certify, free_port
 from .test_exports import program
 
 PLAN = "/etc/copies/plan.json"
-PASSWORD = "/etc/copies/repository.key"
+SEALED = "/etc/copies/repository.key"
 WAIT_S = 10.0
 
 
@@ -113,7 +113,7 @@ class Node:
 
     @property
     def password(self) -> str:
-        return (self.root / PASSWORD[1:]).read_text(encoding="utf-8").strip()
+        return (self.root / SEALED[1:]).read_text(encoding="utf-8").strip()
 
     def begin(self, verb: str, *words: str) -> subprocess.Popen[str]:
         """The node's own program; what systemd gives it comes by variables."""
@@ -199,11 +199,11 @@ class Copies:
         return Site(name, place, port, arguments)
 
     def node(self, name: str, by: Authority | None = None) -> Node:
-        """A node with keys that it made as hosts make theirs; `by` signs its certificate in the place of the right one."""
+        """A node with keys that it made as hosts make theirs; `by` signs its certificate instead of the right one."""
         root = self.place / name
         node = Node(name, root)
-        key = a_key(PASSWORD, "sealed", recipient=self.seal)
-        run(HostInFolder(root), a_part(keys={PASSWORD: key}))
+        key = a_key(SEALED, "sealed", recipient=self.seal)
+        run(HostInFolder(root), a_part(keys={SEALED: key}))
         host = self.fleet.hosts[name]
         files = self._builder.build(host).files
         certify(root / "etc", by or self.authority, self.authority, (host.fqdn, name))
@@ -211,7 +211,7 @@ class Copies:
         (root / "etc/ssl").mkdir()
         (root / "etc/pem").rename(root / "etc/ssl/province")
         (root / "etc/credentials").rename(root / "credentials")
-        shutil.copy(root / PASSWORD[1:], root / "credentials/repository.key")
+        shutil.copy(root / SEALED[1:], root / "credentials/repository.key")
         shutil.copy(root / "credentials/host.key", root / "etc/ssl/province/host.key")
         doors = {
             f"https://{store.fqdn}:{self.fleet.province.copies.port}": site for site, store in self._stores.items()

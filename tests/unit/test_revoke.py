@@ -86,7 +86,7 @@ def test_a_box_is_out_of_every_gateway_and_every_register(desk: Desk, lab: Fleet
     assert not [path for path, text in desk.hosts.files.items() if f"= {BOX}/" in text]
     assert [path for path, text in desk.hosts.files.items() if f"= {OTHER}/" in text]
     (row,) = load_revoked(trust_folder(lab))
-    assert (row.host, row.reason, len(row.keys)) == (BOX, "box stolen", 4)
+    assert (row.host, row.reason, len(row.keys)) == (BOX, "box stolen", 5)
     enrolled = register_of(lab).enrolled
     assert (BOX in enrolled.keys, BOX in enrolled.certificates, OTHER in enrolled.keys) == (False, False, True)
     (run,) = all_runs(desk.runs)
