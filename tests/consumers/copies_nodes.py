@@ -13,7 +13,7 @@ from pathlib import Path
 from .copies_servers import Copies, Node
 from .test_exports import program
 
-NODE, OTHER, CURIOUS, STRANGER = "phu-quoc-party", "long-xuyen-people", "phu-quoc-people", "long-xuyen-party"
+NODE, CURIOUS, STRANGER = "phu-quoc-party", "phu-quoc-people", "long-xuyen-party"
 NEAR, FAR = "rach-gia", "long-xuyen"
 QUEUE = "/var/lib/relay-party"
 APPLIED = "/var/lib/province/applied.json"
@@ -21,7 +21,7 @@ SECRET = b"the host's own secret"
 MEGABYTE = 1_000_000
 
 
-def filled(copies: Copies, name: str = NODE, queue: str = QUEUE) -> Node:
+def filled(copies: Copies, name: str = NODE) -> Node:
     """A node with a state, a queue, and secrets beside them."""
     node = copies.node(name)
     node.write(APPLIED, b'{"generation": 1}')
@@ -33,7 +33,7 @@ def filled(copies: Copies, name: str = NODE, queue: str = QUEUE) -> Node:
     ):
         node.write(path, SECRET)
     for number in range(20):
-        node.write(f"{queue}/jetstream/{number}.blk", os.urandom(5_000))
+        node.write(f"{QUEUE}/jetstream/{number}.blk", os.urandom(5_000))
     return node
 
 
@@ -95,13 +95,13 @@ def asked(copies: Copies, node: Node, method: str, path: str, site: str = NEAR) 
         wire.close()
 
 
-def check_restored(copies: Copies, node: Node, site: str, queue: str = QUEUE) -> None:
+def check_restored(copies: Copies, node: Node, site: str) -> None:
     """The newest copy, back in an empty folder, is byte for byte what the node has."""
     into = copies.place / f"restored-{site}"
     shutil.rmtree(into, ignore_errors=True)
     done = node.verb("restore", site, str(into))
     assert done.returncode == 0, done.stderr
     back = Node(node.name, into / "queue" / str(node.root)[1:])
-    assert back.tree(queue) == node.tree(queue)
+    assert back.tree(QUEUE) == node.tree(QUEUE)
     state = Node(node.name, into / "state" / str(node.root)[1:])
     assert (state.root / APPLIED[1:]).read_bytes() == (node.root / APPLIED[1:]).read_bytes()

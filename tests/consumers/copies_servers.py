@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from province.errors import ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.manifest.build import Builder
 from province.manifest.copies import stores
-from province.manifest.trust import stand_in
+from province.manifest.enrolled import KEYS, keys_text
+from province.manifest.trust import stand_in, trust_folder
+from province.ops.copies import ALONE, KEY, LOOK, STORE
 from province.pki import authority as authorities
 from province.pki import seal
-from province.pki.authority import Authority
+from province.pki.authority import Authority, authority_folder
 from tests.unit.node_in_folder import HostInFolder, a_key, a_part, run
 
 from .relay_servers import certify, free_port
@@ -115,6 +119,10 @@ class Node:
     def password(self) -> str:
         return (self.root / SEALED[1:]).read_text(encoding="utf-8").strip()
 
+    @property
+    def sealed(self) -> str:
+        return (self.root / f"{SEALED[1:]}.pub").read_text(encoding="utf-8").strip()
+
     def begin(self, verb: str, *words: str) -> subprocess.Popen[str]:
         """The node's own program; what systemd gives it comes by variables."""
         folder = self.root / "run"
@@ -156,10 +164,12 @@ class Copies:
     """Nodes and the stores of both sites."""
 
     def __init__(self, fleet: Fleet, place: Path) -> None:
-        self.fleet = fleet
+        # Registers and the seal of a checkout of its own; facts and templates are those of this one.
+        self.fleet = fleet = dataclasses.replace(fleet, root=place / "inventories")
         self.place = place
         self.authority = authorities.make("made by a test", datetime.now(UTC))
-        self.seal = seal.ensure(place / "seal")
+        self.seal = seal.ensure(authority_folder(fleet))
+        self.nodes: dict[str, Node] = {}
         self._builder = Builder(fleet, stand_in(fleet))
         self.sites = {name: self._site(name, host.name) for name, host in self._stores.items()}
 
@@ -237,7 +247,33 @@ class Copies:
         for path in files:
             if path.endswith(".timer") and "/copies-" in path:
                 node.write(path, files[path].content.encode())
+        self.nodes[name] = node
         return node
+
+    def enrol(self, **sealed: str) -> None:
+        """Bring what nodes sealed into the register, as the playbook `enrol` does."""
+        folder = trust_folder(self.fleet)
+        folder.mkdir(parents=True, exist_ok=True)
+        keys = {name: {KEY: text} for name, text in sealed.items()}
+        (folder / KEYS).write_text(keys_text(keys), encoding="utf-8")
+
+    def ask(self, host: str, words: Sequence[str], given: str) -> str:
+        """The controller's way to hosts, without ssh and accounts: the same programs, given the same."""
+        words = words[len(ALONE) :] if tuple(words[: len(ALONE)]) == ALONE else words
+        site = next((self.sites[site] for site, store in self._stores.items() if store.name == host), None)
+        if tuple(words) == LOOK:
+            done = self.nodes[host].verb("status")
+        elif site and tuple(words[: len(STORE)]) == STORE:
+            done = site.verb(*words[len(STORE) :], password=given)
+        else:
+            assert site
+            assert words[0] == "systemctl"
+            site.stop()
+            site.start()
+            return ""
+        if done.returncode:
+            raise ProvinceError(f"{host}: {done.stderr.strip()}")
+        return done.stdout
 
     @property
     def _stores(self) -> dict[str, Host]:
