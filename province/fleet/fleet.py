@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from province.fleet.addressing import Subnet, site_prefix
 from province.fleet.assumption import Assumptions
 from province.fleet.commune import Commune
 from province.fleet.control import Control
@@ -90,6 +91,13 @@ class Fleet:
             found.setdefault(tunnel.node, []).append(tunnel)
             found.setdefault(tunnel.gateway, []).append(tunnel)
         return {host: tuple(tunnels) for host, tunnels in found.items()}
+
+    @cached_property
+    def site_prefixes(self) -> Mapping[str, Subnet]:
+        """The prefix of every site that has hosts, in the order that the hosts' addresses use."""
+        ranked = sorted(site.id for site in self.sites.values() if site.hosts)
+        plan = self.province.addressing
+        return MappingProxyType({site: site_prefix(plan, rank) for rank, site in enumerate(ranked)})
 
     @property
     def primary_site(self) -> Site:

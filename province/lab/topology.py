@@ -57,7 +57,7 @@ def _router(fleet: Fleet) -> RouterSpec:
     return RouterSpec(
         asn=fleet.province.routing.core_asn,
         neighbours=tuple(_neighbour(host) for host in fleet.hosts.values() if host.host_class == "gateway"),
-        announces=tuple(str(network) for site in _ranked_sites(fleet).values() for network in (site.ipv4, site.ipv6)),
+        announces=tuple(str(network) for site in fleet.site_prefixes.values() for network in (site.ipv4, site.ipv6)),
         accepts=tuple(str(network) for pair in plan.bodies.values() for network in (pair.ipv4, pair.ipv6)),
         apart=(
             tuple(str(pair.ipv4) for pair in plan.bodies.values()),
@@ -93,16 +93,9 @@ def _site_zones(fleet: Fleet) -> dict[str, Subnet]:
     """The zones of every site that has hosts, in the order that the hosts' addresses use."""
     return {
         f"{site}-{zone.id}": addressing.site_zone(fleet.province.addressing, rank, number)
-        for rank, site in enumerate(_ranked_sites(fleet))
+        for rank, site in enumerate(fleet.site_prefixes)
         for number, zone in enumerate(fleet.province.site_zones)
     }
-
-
-def _ranked_sites(fleet: Fleet) -> dict[str, Subnet]:
-    """The sites that have hosts, in the order of their ranks, with the prefix of each."""
-    plan = fleet.province.addressing
-    ranked = sorted(site.id for site in fleet.sites.values() if site.hosts)
-    return {site: addressing.site_prefix(plan, rank) for rank, site in enumerate(ranked)}
 
 
 def guest_of(host: Host) -> GuestSpec:

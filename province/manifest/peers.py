@@ -96,10 +96,9 @@ class Peers:
         """The management zone of each site with hosts."""
         zone = self.fleet.province.management_zone
         numbers = {one.id: number for number, one in enumerate(self.fleet.province.site_zones)}
-        ranked = sorted(site.id for site in self.fleet.sites.values() if site.hosts)
         subnets = {
             site: addressing.site_zone(self.fleet.province.addressing, rank, numbers[zone])
-            for rank, site in enumerate(ranked)
+            for rank, site in enumerate(self.fleet.site_prefixes)
         }
         return {site: NetworkPair(ipv4=subnet.ipv4, ipv6=subnet.ipv6) for site, subnet in subnets.items()}
 
@@ -124,13 +123,16 @@ class Peers:
             self._named[key] = {"name": other.name, "fqdn": other.fqdn, "ipv4": str(ipv4), "ipv6": str(ipv6)}
         return self._named[key]
 
-    @staticmethod
-    def address(other: Host, host: Host) -> AddressPair:
+    def address(self, other: Host, host: Host) -> AddressPair:
         """Where a host reaches another one: in the network of its own first device, else at the other's first address.
 
-        A bastion stands in the management zone alone; an answer must come back the way the question went.
+        A bastion stands in the management zone alone, which joins the sites; an answer must come back the way the
+        question went, and a host drops a question that came another way than it would answer (RFC 3704).
         """
-        near = [one.address for one in other.interfaces if one.network == host.interfaces[0].network]
+        own = host.interfaces[0]
+        near = [one.address for one in other.interfaces if one.network == own.network]
+        if own.zone == self.fleet.province.management_zone and other.site:
+            near.append(other.management)
         return (near or [other.interfaces[0].address])[0]
 
     @cached_property

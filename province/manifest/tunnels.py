@@ -71,6 +71,7 @@ def _core(fleet: Fleet, host: Host) -> Values:
         "device": link.device,
         "ipv4": str(link.router[0]),
         "own_ipv4": str(link.address.plain[0]),
+        "told": [str(one) for prefix in fleet.site_prefixes.values() for one in (prefix.ipv4, prefix.ipv6)],
         "echo_ms": watch.echo_ms,
         "missed": watch.missed,
     }

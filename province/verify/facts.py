@@ -31,14 +31,18 @@ ACCOUNTS = "getent passwd; echo; getent shadow"
 PACKAGES = "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n'"
 PEERS = "wg show all allowed-ips"
 HANDSHAKES = "date +%s; wg show all latest-handshakes"
+LEARNED_ROUTES = "for n in 4 6; do ip -j -$n route show proto bird; done"
 NEIGHBOURS = "birdc show protocols"
 BFD_SESSIONS = "birdc show bfd sessions"
 BFD_SOURCE_PORTS = 32768
 """The lowest port that the kernel gives to who asks for any."""
 BFD_STATES = ("Up", "Down", "Init", "AdminDown")
-TIME_SOURCES = "chronyc waitsync 5 0 0 5 >/dev/null; chronyc -c -n sources"
+OWN_CLOCK = "7F7F0101"
+"""What a server of time follows that knows nobody above it (chrony.conf(5), `local`)."""
+_FOLLOWS = f"chronyc -c tracking | grep -q ^{OWN_CLOCK} || chronyc waitsync 5 0 0 5 >/dev/null"
 """A daemon that has just started follows nobody for a minute or two; once it does, this waits for nothing."""
-TIME_TRACKING = "chronyc waitsync 5 0 0 5 >/dev/null; chronyc -c -n tracking"
+TIME_SOURCES = f"{_FOLLOWS}; chronyc -c -n sources"
+TIME_TRACKING = f"{_FOLLOWS}; chronyc -c -n tracking"
 
 
 class SshdConfig(Mapping[str, str]):

@@ -22,7 +22,21 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.pki import authority
 
-from .relay_clients import DRAINED_S, NODE, SUBJECTS, arrived, asked, connect, cut, kept, last, mend, reached, send, until
+from .relay_clients import (
+    DRAINED_S,
+    NODE,
+    SUBJECTS,
+    arrived,
+    asked,
+    connect,
+    cut,
+    kept,
+    last,
+    mend,
+    reached,
+    send,
+    until,
+)
 from .relay_servers import Relays, Server, at_work
 
 OTHER, PARTY = "long-xuyen-people", "phu-quoc-party"

@@ -40,3 +40,11 @@ def test_a_domain_s_table_knows_its_own_domain_and_the_sites(host: Connection, e
         near = (own.ipv4, own.ipv6, plan.sites.ipv4, plan.sites.ipv6)
         assert {one for one in found if not facts.lies_in(one, near)} == set()
         assert {str(own.ipv4), str(own.ipv6)} <= found
+
+
+@pytest.mark.hosts("gateway")
+def test_a_gateway_knows_the_networks_of_all_sites(host: Connection, expected: Expected) -> None:
+    """In both protocols: a gateway that lacks one carries nothing there, and only the other one's health hides it."""
+    answers = host.check_output(facts.LEARNED_ROUTES)
+    known = {route["dst"] for line in answers.splitlines() for route in json.loads(line)}
+    assert set(expected.facts["routing_core"]["told"]) - known == set()

@@ -24,9 +24,9 @@ def settled(host: Connection, acting_host: Connection) -> Connection:
     A daemon that has just started follows nobody for some minutes, the longer if its servers start with it. What was
     gathered then is asked anew, after a wait; whether the clock is right is for the tests to say.
     """
-    selected = [one for one in facts.parse_time_sources(host.check_output(facts.TIME_SOURCES)) if one.selected]
-    stratum = int(host.check_output(facts.TIME_TRACKING).split(",")[2])
-    if selected and 0 < stratum < UNSYNCHRONISED:
+    followed = [one for one in facts.parse_time_sources(host.check_output(facts.TIME_SOURCES)) if one.selected]
+    tracking = host.check_output(facts.TIME_TRACKING).split(",")
+    if (followed or tracking[0] == facts.OWN_CLOCK) and 0 < int(tracking[2]) < UNSYNCHRONISED:
         return host
     for _ in range(2):
         acting_host.run(SETTLES)

@@ -33,6 +33,19 @@ def alarm(**limits: float) -> str:
     return on(HOST.name, f"sudo -u _chrony env {words} sh /usr/local/lib/province/clock-alarm.sh")
 
 
+def test_every_host_hears_every_time_server() -> None:
+    """With one server of two nobody notices the fault, until the other one is off."""
+
+    def silent() -> dict[str, str]:
+        rows = {name: on(name, "sudo chronyc -c -n sources").splitlines() for name in FLEET.hosts}
+        return {name: row for name, own in rows.items() for row in own if row.split(",")[5] == "0"}
+
+    deadline = time.monotonic() + PATIENCE
+    while missing := silent():
+        assert time.monotonic() < deadline, missing
+        time.sleep(2)
+
+
 @pytest.fixture
 def no_patience() -> Iterator[None]:
     """The unit of a host is told that any silence of its sources is too long."""

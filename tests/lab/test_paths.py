@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -235,3 +237,22 @@ def test_all_keys_of_the_path_in_use_are_replaced_and_nothing_is_lost(
     assert {line.split("-")[1].split()[0] for line in kept} == {"internet"}
     assert lost(outcome) == NOTHING
     assert session.echo("under new keys")
+
+
+@pytest.mark.soak
+def test_a_rotation_that_is_killed_leaves_no_node_on_its_second_choice(place: Place, node: Host) -> None:
+    """The node goes back to its own file by itself; the next rotation opens what may have been closed by then."""
+    words = ["-i", "inventories/lab", "ansible/playbooks/rotate_tunnel_keys.yml", "-e", "path=tslcd"]
+    with subprocess.Popen(
+        ["ansible-playbook", *words, "-e", "rotate_patience_s=20"], cwd=CHECKOUT, start_new_session=True
+    ) as rotation:
+        wait_until(lambda: drained(place, node), "the node was drained")
+        os.killpg(rotation.pid, signal.SIGKILL)
+    wait_until(lambda: not drained(place, node), "the node went back to its own file")
+    done = subprocess.run(["ansible-playbook", *words], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def drained(place: Place, node: Host) -> bool:
+    """Whether the node runs a configuration that ends by itself."""
+    return "unconfirmed" in at(place, node.name, "sudo birdc configure status")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -32,6 +33,13 @@ def test_a_second_run_changes_nothing(province: Command) -> None:
     result = parsed(done)
     assert result["changed"] is False, result
     assert {step["name"] for step in result["steps"]} >= {"site", "verify", "lab.rach-gia.systems-data", "report"}
+
+
+def test_looking_at_everything_finds_nothing_to_change(ansible: Command) -> None:
+    """The first question of `province dc plan` and `drift`."""
+    done = ansible("site", "--check", "--diff")
+    assert done.returncode == 0, done.stdout
+    assert set(re.findall(r"changed=(\d+)", done.stdout)) == {"0"}, done.stdout
 
 
 def test_every_host_of_the_model_answers(province: Command) -> None:

@@ -75,10 +75,13 @@ def test_no_certificate_opens_the_sealed_account(fleet: Fleet, builder: Builder)
 
 
 def test_a_bastion_reaches_services_in_the_only_zone_that_it_has(fleet: Fleet) -> None:
-    bastion, services = of_class(fleet, "bastion"), of_class(fleet, "services")
-    assert Peers.address(services, bastion) == services.interface("management").address
-    assert Peers.address(services, of_class(fleet, "worker")) == services.interfaces[0].address
-    assert Peers.address(services, fleet.nodes[0]) == services.interfaces[0].address
+    bastion, peers = of_class(fleet, "bastion"), Peers(fleet)
+    everywhere = [one for one in fleet.hosts.values() if one.host_class == "services"]
+    assert {one.site for one in everywhere} == {site.id for site in fleet.data_centres}
+    for services in everywhere:
+        assert peers.address(services, bastion) == services.interface("management").address
+        assert peers.address(services, of_class(fleet, "worker")) == services.interfaces[0].address
+        assert peers.address(services, fleet.nodes[0]) == services.interfaces[0].address
 
 
 def test_two_accounts_with_one_number_are_refused(data: Path, edit: Edit) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,17 @@ def test_the_first_run_makes_everything_and_the_second_nothing(host: HostInFolde
     assert converge(host, **parts) == []
     assert host.tree() == before
     assert len(host.calls) == calls
+
+
+def test_a_new_folder_lets_everybody_pass_whatever_the_session_s_umask_is(host: HostInFolder) -> None:
+    """A service with an account of its own reads its file there."""
+    before = os.umask(0o077)
+    try:
+        converge(host, files={"/etc/made/below/service.conf": a_file("on\n", "0644")})
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE(host.path(name).stat().st_mode) for name in ("/etc/made", "/etc/made/below")]
+    assert modes == [0o755, 0o755]
 
 
 def test_looking_changes_nothing(host: HostInFolder) -> None:

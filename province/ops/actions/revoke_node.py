@@ -38,7 +38,8 @@ class RevokeNode(Action):
     What it does not reach: the box keeps its certificate until that ends, and no service asks for a list of revoked
     ones; without a tunnel it reaches none of them. Passwords and tokens that people typed on it are theirs to change.
 
-    Way back: none for these keys. A new or wiped box makes new ones and is enrolled (`province enrol`). Commit
+    Way back: none for these keys. A new or wiped box makes new ones and is enrolled (`province enrol`). Then its
+    gateways are told (`province apply GATEWAY…`), and after them the box (`province apply HOST`). Commit
     `inventories/<environment>/trust` afterwards.
     """
 

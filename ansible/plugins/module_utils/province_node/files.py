@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import undo
-from .node import Done, Node, Trouble, staged, sync_folder, write_durably
+from .node import Done, Node, Trouble, make_folders, staged, sync_folder, write_durably
 
 
 class Attributes(NamedTuple):
@@ -165,7 +165,7 @@ def _stage(node: Node, change: Change) -> None:
     assert change.after_attributes is not None  # noqa: S101
     place = staged(node.path(change.path))
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(place.parent)
         owner, group = numbers(change.path, change.after_attributes)
         write_durably(place, change.after, int(change.after_attributes.mode, 8), owner, group)
     except OSError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import files, store
-from .node import Node, Trouble, replace_durably, staged
+from .node import Node, Trouble, make_folders, replace_durably, staged
 
 REQUESTED = f"{store.FOLDER}/requested.json"
 """Path of a key → the subject and names that its certificate request asks for, or for whom it is sealed."""
@@ -44,7 +44,7 @@ def apply(node: Node, changes: list[Change]) -> list[str]:
     for change in changes:
         node.step(change.what)
         place = node.path(change.path)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(place.parent)
         secret = _make(node, change, place) if change.make else place.read_bytes()
         _write(node, change.path, change.key, secret, change.key["mode"])
         _write(node, change.key["public"], change.key, _public(node, change, place), "0644")

@@ -151,9 +151,23 @@ def write_durably(path: Path, content: bytes, mode: int, owner: int | None = Non
         os.close(descriptor)
 
 
+def make_folders(folder: Path) -> None:
+    """Make what is missing of a folder so that everybody may pass, whatever umask the session came with.
+
+    Services that are not root read their files there; what is nobody's business has a mode of its own.
+    """
+    missing: list[Path] = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        one.chmod(0o755)
+
+
 def replace_durably(place: Path, content: bytes, mode: int, owner: int | None = None, group: int | None = None) -> None:
     """Put a file in its place as a whole, so that it is the old one or the new one after a power cut."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(place.parent)
     fresh = staged(place)
     write_durably(fresh, content, mode, owner, group)
     fresh.replace(place)
