@@ -14,6 +14,7 @@ from province.cli import (
     certificates,
     check,
     cloud,
+    copies,
     coverage,
     dc,
     devices,
@@ -81,6 +82,7 @@ app.command("sign")(enrol.sign)
 app.command("certificates")(certificates.certificates)
 app.command("verify")(verify.verify)
 app.command("report")(verify.report)
+app.add_typer(copies.app, name="copies", help="Copies of nodes: how old they are, and a restore that proves them.")
 app.add_typer(dc.app, name="dc", help="One data centre, from bare hosts to filled cluster.")
 app.add_typer(devices.app, name="devices", help="The sensors that are declared, and their certificates.")
 app.add_typer(evidence.app, name="evidence", help="What verification saw: is it as it was written, and what changed.")

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, StringConstraints, field_validator
 
 from province.fleet.commune import BackupKind, CommuneKind
+from province.fleet.copies import Copies
 from province.fleet.fact import (
     Body,
     DeviceName,
@@ -230,6 +231,7 @@ class Province(Fact):
     monitoring: Monitoring
     relay: Relay
     sensors: Sensors
+    copies: Copies
     evidence: EvidencePlan
     rollout: Rollout
     framework: NonBlank

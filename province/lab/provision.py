@@ -23,6 +23,7 @@ from province.lab.state import Place
 from province.lab.topology import lab_spec
 from province.manifest.build import packages as wanted_packages
 from province.manifest.trust import (
+    COPIES_SEAL,
     DEVICES_CA,
     DNS_ANCHORS,
     HOST_CA,
@@ -34,6 +35,7 @@ from province.manifest.trust import (
     trust_folder,
 )
 from province.pki import authority as service_authority
+from province.pki import seal
 from province.pki.authority import DEVICES, authority_folder
 from province.toolchain import build as programs
 from province.toolchain import cache, go, pins, pulumi_home
@@ -151,6 +153,7 @@ def publish(fleet: Fleet, place: Place, archives: Iterable[ImageArchive]) -> Non
     _write(folder / HOST_CA, authority.host_ca.with_name("host_ca.pub").read_text(encoding="utf-8"))
     _write(folder / SERVICE_CA, services.pem)
     _write(folder / DEVICES_CA, devices.pem)
+    _write(folder / COPIES_SEAL, seal.ensure(authority_folder(fleet)))
     anchors = [signed_zone.anchor(place, one.zone) for one in fleet.environment.forward_zones]
     _write(folder / DNS_ANCHORS, "".join(anchors))
     _write(folder / MIRROR_KEY, _armoured(mirror.keyring(place)))

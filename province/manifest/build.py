@@ -246,7 +246,8 @@ class Builder:
 
     def _key(self, spec: KeySpec, one: Capability, host: Host, variables: Variables) -> Key:
         names = tuple(name for source in spec.names if (name := self._text(source, one, host, variables)))
-        return Key(spec.kind, spec.owner, spec.group, spec.mode, host.fqdn, names)
+        recipient = self._text(spec.recipient, one, host, variables) if spec.recipient else ""
+        return Key(spec.kind, spec.owner, spec.group, spec.mode, host.fqdn, names, recipient)
 
     def _holds(self, expression: str | None, one: Capability, host: Host, variables: Variables) -> bool:
         return self._renderer.holds(expression, variables, shown(one), host.name)

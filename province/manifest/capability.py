@@ -63,7 +63,7 @@ Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
 Check = Annotated[str, AfterValidator(_has_place)]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
 Protocol = Literal["tcp", "udp"]
-KeyKind = Literal["wireguard", "x509-ec", "ssh-ed25519"]
+KeyKind = Literal["wireguard", "x509-ec", "ssh-ed25519", "sealed"]
 Need = Literal["certificate"]
 """What the register of enrolled hosts must hold before a capability can work."""
 
@@ -103,8 +103,10 @@ class KeySpec(Fact):
 
     `wireguard` (`wg genkey`) and `ssh-ed25519` (`ssh-keygen`) have it as `<path>.pub`, `x509-ec` (P-256, `openssl`)
     as the certificate request `<path>.csr` for the host's full name and `names`: DNS names or addresses, which may
-    name parts of the host's view; one that renders empty is left out. The package that brings the program belongs
-    to `packages`. A key is made once, and removed only when no capability names it any more. `each` as for files.
+    name parts of the host's view; one that renders empty is left out. `sealed` is a password by chance (`openssl`),
+    its public half the same sealed for `recipient`, a public key in PEM (RSA): whoever has that private key can read
+    it, and nobody else. The package that brings the program belongs to `packages`. A key is made once, and removed
+    only when no capability names it any more. `each` as for files.
     """
 
     kind: KeyKind
@@ -112,6 +114,7 @@ class KeySpec(Fact):
     group: NonBlank = "root"
     mode: Mode = "0600"
     names: tuple[NonBlank, ...] = ()
+    recipient: NonBlank | None = None
     each: NonBlank | None = None
     when: NonBlank | None = None
 
@@ -119,6 +122,8 @@ class KeySpec(Fact):
     def _names_are_for_certificates(self) -> Self:
         if self.names and self.kind != "x509-ec":
             raise ValueError("only a key of kind x509-ec has names")
+        if (self.recipient is not None) != (self.kind == "sealed"):
+            raise ValueError("a key of kind sealed, and no other, says its `recipient`")
         return self
 
 

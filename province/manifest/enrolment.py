@@ -15,7 +15,7 @@ from province.manifest.manifest import Key
 from province.manifest.trust import Trust
 from province.pki.subject import subject
 
-REGISTERED: tuple[KeyKind, ...] = ("wireguard",)
+REGISTERED: tuple[KeyKind, ...] = ("wireguard", "sealed")
 """Kinds of keys whose public half others need as it is; that of an X.509 key is in its certificate."""
 
 UNKNOWN = "has no certificate"

@@ -30,7 +30,10 @@ class ManagedFile:
 
 @dataclass(frozen=True)
 class Key:
-    """A private key that the node makes for itself. `subject` and `names` are what its certificate request asks."""
+    """A private key that the node makes for itself. `subject` and `names` are what its certificate request asks.
+
+    `recipient` is the public key (PEM) for which a sealed one is sealed, empty for others.
+    """
 
     kind: KeyKind
     owner: str
@@ -38,6 +41,7 @@ class Key:
     mode: str
     subject: str
     names: tuple[str, ...]
+    recipient: str = ""
 
     def public(self, path: str) -> str:
         """Where the public half of the key at `path` lies."""

@@ -1,8 +1,8 @@
 """What hosts are told to trust: authorities, the key of the mirror, pinned images, and the public keys of each other.
 
 All of it is public. An environment keeps it in `inventories/<environment>/trust/`: `ssh-user-ca.pub`, `mirror.asc`,
-`service-ca.pem`, `devices-ca.pem`, where needed `ssh-host-ca.pub`, `images.yml` and `dns-anchors`, and the register
-of enrolled hosts (`enrolled.py`).
+`service-ca.pem`, `devices-ca.pem`, `copies-seal.pub`, where needed `ssh-host-ca.pub`, `images.yml` and `dns-anchors`,
+and the register of enrolled hosts (`enrolled.py`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ HOST_CA = "ssh-host-ca.pub"
 MIRROR_KEY = "mirror.asc"
 SERVICE_CA = "service-ca.pem"
 DEVICES_CA = "devices-ca.pem"
+COPIES_SEAL = "copies-seal.pub"
 DNS_ANCHORS = "dns-anchors"
 IMAGES = "images.yml"
 TRUST_VARIABLE = "PROVINCE_TRUST"
@@ -79,6 +80,8 @@ class Trust:
     mirror_key: str
     service_ca: str
     """Certificates (PEM) of the authority that vouches for hosts' services; two while one replaces the other."""
+    copies_seal: str = ""
+    """The public key (PEM, RSA) for which nodes seal the passwords of their copies."""
     images: tuple[ImagePin, ...] = ()
     enrolled: Enrolled = NOBODY
     devices_ca: str = ""
@@ -109,6 +112,7 @@ def load_trust(fleet: Fleet) -> Trust:
         ssh_user_ca=_anchor(folder / USER_CA),
         mirror_key=_anchor(folder / MIRROR_KEY),
         service_ca=_anchor(folder / SERVICE_CA),
+        copies_seal=_anchor(folder / COPIES_SEAL),
         images=load_images(fleet),
         enrolled=load_enrolled(folder),
         devices_ca=devices_authority(fleet),
@@ -155,6 +159,7 @@ def stand_in(fleet: Fleet) -> Trust:
         mirror_key="stand-in for the key of the mirror",
         service_ca="stand-in for the authority of services",
         devices_ca="stand-in for the authority of devices",
+        copies_seal="stand-in for the seal of copies",
         images=tuple(
             ImagePin(name=name, reference=f"stand-in.invalid/{name}:{version}@sha256:{'0' * 64}", sha256="0" * 64)
             for name in names

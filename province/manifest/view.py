@@ -10,6 +10,7 @@ from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view, pod_routes
+from province.manifest.copies import copies_view
 from province.manifest.names import names_view
 from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, peers_of
@@ -49,6 +50,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **watched_view(fleet, host, known),
         **relay_view(fleet, host, known),
         **sensors_view(fleet, host, known),
+        **copies_view(fleet, host, known),
         **promises_view(fleet, host, known),
     }
 
@@ -67,6 +69,7 @@ def host_view(fleet: Fleet, host: Host, trust: Trust) -> dict[str, object]:
         "dns_anchors": list(trust.dns_anchors),
         "service_ca": trust.service_ca,
         "devices_ca": trust.devices_ca,
+        "copies_seal": trust.copies_seal,
         "host_certificate": trust.enrolled.certificates.get(host.name, ""),
     }
 

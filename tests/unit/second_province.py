@@ -165,6 +165,16 @@ def _province() -> dict[str, Any]:
             "reader_messages": 1000,
             "source": "A",
         },
+        "copies": {
+            "every_hours": 12,
+            "oldest_hours": 30,
+            "days": {"state": 30, "queue": 4},
+            "node_mb": 500,
+            "port": 8444,
+            "store_uid": 830,
+            "door_uid": 831,
+            "source": "A",
+        },
         "rollout": {
             "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
             "soak_seconds": 0,

@@ -28,7 +28,7 @@ STANDARD = sys.stdlib_module_names | {"_sha2"}
 """The standard library; the last is there since Python 3.12, and the code does without it before."""
 BUILT = {
     *("header", "item", "listens", "sends", "sysctls", "node_sends", "node_listens"),
-    *("ssh_user_ca", "mirror_key", "service_ca", "devices_ca", "host_certificate", "dns_anchors"),
+    *("ssh_user_ca", "mirror_key", "service_ca", "devices_ca", "host_certificate", "dns_anchors", "copies_seal"),
 }
 """Variables of templates that are worked out while a manifest is built, so that Ansible has none of that name."""
 

@@ -14,7 +14,16 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.manifest.build import Builder
 from province.manifest.revoked import REVOKED, load_revoked
-from province.manifest.trust import DEVICES_CA, MIRROR_KEY, SERVICE_CA, USER_CA, load_trust, register_of, trust_folder
+from province.manifest.trust import (
+    COPIES_SEAL,
+    DEVICES_CA,
+    MIRROR_KEY,
+    SERVICE_CA,
+    USER_CA,
+    load_trust,
+    register_of,
+    trust_folder,
+)
 from province.ops.enrol import register, sign_requests
 from province.pki import authority
 from province.rollout.controller import all_runs
@@ -42,6 +51,7 @@ def lab(data: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     (folder / SERVICE_CA).write_text(made.pem, encoding="utf-8")
     (folder / DEVICES_CA).write_text(made.pem, encoding="utf-8")
     (folder / USER_CA).write_text("ssh-ed25519 AAAA ca", encoding="utf-8")
+    (folder / COPIES_SEAL).write_text("the seal", encoding="utf-8")
     (folder / MIRROR_KEY).write_text("the mirror's key", encoding="utf-8")
     gateways = [host.name for host in fleet.hosts.values() if host.host_class == "gateway"]
     register(fleet, {name: keys_of(fleet, name) for name in (BOX, OTHER, *gateways)}, NOW)
@@ -86,7 +96,7 @@ def test_a_box_is_out_of_every_gateway_and_every_register(desk: Desk, lab: Fleet
     assert not [path for path, text in desk.hosts.files.items() if f"= {BOX}/" in text]
     assert [path for path, text in desk.hosts.files.items() if f"= {OTHER}/" in text]
     (row,) = load_revoked(trust_folder(lab))
-    assert (row.host, row.reason, len(row.keys)) == (BOX, "box stolen", 4)
+    assert (row.host, row.reason, len(row.keys)) == (BOX, "box stolen", 5)
     enrolled = register_of(lab).enrolled
     assert (BOX in enrolled.keys, BOX in enrolled.certificates, OTHER in enrolled.keys) == (False, False, True)
     (run,) = all_runs(desk.runs)

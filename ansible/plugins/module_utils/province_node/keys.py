@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from . import files, store
 from .node import Node, Trouble, make_folders, replace_durably, staged
 
 REQUESTED = f"{store.FOLDER}/requested.json"
-"""Path of a certificate request → the subject and names that it asks for."""
+"""Path of a key → the subject and names that its certificate request asks for, or for whom it is sealed."""
 
 
 class Change(NamedTuple):
@@ -67,6 +68,8 @@ def _make(node: Node, change: Change, place: Path) -> bytes:
         return node.pipe(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
     if kind == "ssh-ed25519":
         return _ssh_key(node, change, place)
+    if kind == "sealed":
+        return node.pipe(["openssl", "rand", "-hex", "32"])
     raise Trouble(f"{change.path}: a key of kind {kind} is not known here: use one checkout")
 
 
@@ -89,8 +92,24 @@ def _public(node: Node, change: Change, place: Path) -> bytes:
         return node.pipe(["wg", "pubkey"], place.read_bytes())
     if key["kind"] == "ssh-ed25519":
         return node.pipe(["ssh-keygen", "-y", "-f", str(place)])
+    if key["kind"] == "sealed":
+        return _sealed(node, key["recipient"], place)
     subject = ("-subj", f"/CN={key['subject']}", "-addext", f"subjectAltName={','.join(_alternatives(key))}")
     return node.pipe(["openssl", "req", "-new", "-sha256", "-key", str(place), *subject])
+
+
+def _sealed(node: Node, recipient: str, place: Path) -> bytes:
+    """The key as one line that only the recipient can read (RSA-OAEP with SHA-256: RFC 8017, 7.1)."""
+    fresh = staged(place)
+    try:
+        fresh.write_text(recipient, encoding="utf-8")
+        padding = ["-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256"]
+        sealed = node.pipe(
+            ["openssl", "pkeyutl", "-encrypt", "-pubin", "-inkey", str(fresh), *padding], place.read_bytes().strip()
+        )
+    finally:
+        fresh.unlink(missing_ok=True)
+    return base64.b64encode(sealed) + b"\n"
 
 
 def _alternatives(key: dict[str, Any]) -> list[str]:
@@ -114,7 +133,7 @@ def _write(node: Node, path: str, key: dict[str, Any], content: bytes, mode: str
 
 
 def _asked(key: dict[str, Any]) -> list[str]:
-    return [key["subject"], *key["names"]]
+    return [key["recipient"]] if key["kind"] == "sealed" else [key["subject"], *key["names"]]
 
 
 def _requested(node: Node) -> dict[str, list[str]]:
@@ -122,7 +141,7 @@ def _requested(node: Node) -> dict[str, list[str]]:
 
 
 def _note(node: Node, change: Change) -> None:
-    """Remember what a request asks for, so that other names are seen without a program."""
-    if change.key["kind"] != "x509-ec":
+    """Remember what a request asks for or whom a key is sealed for, so that others are seen without a program."""
+    if change.key["kind"] not in {"x509-ec", "sealed"}:
         return
     store.save(node, REQUESTED, {**_requested(node), change.path: _asked(change.key)})
