@@ -12,14 +12,18 @@ from province.verify.arrival import MARKS, Arrivals, arrived, parse_marks
 PATTERN = "verification: proof-[0-9a-f]{4}"
 
 
+def told_of(folder: Path) -> str:
+    """What a log host tells of the last four lines of its files."""
+    command = MARKS % (4, folder, "messages.log", PATTERN)
+    return subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True).stdout
+
+
 def test_marks_are_found_by_host_and_old_lines_are_not_looked_at(tmp_path: Path) -> None:
     lines = ["x verification: proof-0ld0", *["x other: proof-beef"] * 3, "x verification: proof-beef", "x end"]
     for host, text in {"a": lines, "b": ["x verification: proof-cafe"], "c": []}.items():
         (tmp_path / host).mkdir()
         (tmp_path / host / "messages.log").write_text("".join(f"{line}\n" for line in text))
-    command = MARKS % (4, tmp_path, "messages.log", PATTERN)
-    told = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True).stdout
-    assert parse_marks(told) == {
+    assert parse_marks(told_of(tmp_path)) == {
         "a": {"verification: proof-beef"},
         "b": {"verification: proof-cafe"},
         "c": frozenset(),
@@ -29,8 +33,7 @@ def test_marks_are_found_by_host_and_old_lines_are_not_looked_at(tmp_path: Path)
 def test_a_single_file_has_its_header_too(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "messages.log").write_text("verification: proof-beef\n")
-    told = subprocess.getoutput(MARKS % (4, tmp_path, "messages.log", PATTERN))
-    assert parse_marks(told) == {"a": {"verification: proof-beef"}}
+    assert parse_marks(told_of(tmp_path)) == {"a": {"verification: proof-beef"}}
 
 
 def test_a_line_that_comes_later_is_waited_for_and_one_that_does_not_is_not_there(tmp_path: Path) -> None:
@@ -53,7 +56,7 @@ def test_a_log_host_is_asked_once_for_all_its_hosts() -> None:
             done.rc = rc  # type: ignore[attr-defined]
             return done
 
-    arrivals = Arrivals(lambda _: LogHost())  # type: ignore[arg-type,return-value]
+    arrivals = Arrivals(lambda _: LogHost())
     assert arrivals.has("log", "a", "m1", file="f", pattern="m.")
     assert arrivals.has("log", "b", "m2", file="f", pattern="m.")
     assert len(asked) == 1

@@ -45,13 +45,10 @@ WAIVERS = """
   expires: 2020-01-01
 """
 INI = """[pytest]
-addopts = -ra -m "not soak"
+addopts = -m "not soak"
 enable_assertion_pass_hook = true
-markers =
-    control(number)
-    soak
+markers = control(number)
 """
-"""As pyproject.toml has it: what that leaves out of every run makes no run a part of one."""
 PASSES = '''
 from province.verify.marks import control
 

@@ -64,7 +64,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             found = survey.ask(rendering.wishes(variables["ansible_play_hosts_all"]))
             rendering.refuse_others(variables.get("planned_digests", {}))
             memory.save()
-            if findings := _refused(fleet, [rendering.whole(name) for name in rendering.known if name not in found.held]):
+            others = [rendering.whole(name) for name in rendering.known if name not in found.held]
+            if findings := _refused(fleet, others):
                 raise BadData(findings)
         except ProvinceError as error:
             raise AnsibleActionFail(f"no host was touched: {error}") from None
