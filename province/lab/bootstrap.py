@@ -39,7 +39,7 @@ def files(guest: GuestSpec, domain: str, user: str) -> dict[str, File]:
         ),
         f"etc/systemd/network/05-bootstrap-{nic.device}.network": _text(network(nic)),
         NETWORKD: _text("[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"),
-        SSHD: _text(sshd()),
+        SSHD: _text(sshd(f"/{SSH}/{HOST_KEY}", certified=True)),
         f"{SSH}/principals/{user}": _text(f"{user}\n"),
         SUDO: File(f"{user} ALL=(ALL:ALL) NOPASSWD: ALL\n".encode(), 0o440),
     }
@@ -53,13 +53,13 @@ def network(nic: NicSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
-def sshd() -> str:
+def sshd(host_key: str, *, certified: bool) -> str:
     """Write the daemon's first configuration: certificates only, no root (sshd_config(5))."""
+    certificate = f"HostCertificate {host_key}-cert.pub\n" if certified else ""
     return f"""\
-# Made by the lab for the first start; the configuration replaces it.
-HostKey /{SSH}/{HOST_KEY}
-HostCertificate /{SSH}/{HOST_KEY}-cert.pub
-TrustedUserCAKeys /{USER_CA}
+# For the first contact; the configuration replaces it.
+HostKey {host_key}
+{certificate}TrustedUserCAKeys /{USER_CA}
 AuthorizedPrincipalsFile /{SSH}/principals/%u
 AuthorizedKeysFile none
 AuthenticationMethods publickey

@@ -10,7 +10,7 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.manifest.build import Builder
-from province.manifest.enrolled import CERTIFICATES, KEYS, REQUESTS, keys_text
+from province.manifest.enrolled import CERTIFICATES, KEYS, REQUESTS, SSH_CERTIFICATE, SSH_REQUEST, keys_text
 from province.manifest.revoked import REVOKED, Revoked, load_revoked, revoked_text
 from province.manifest.trust import load_trust, register_of, trust_folder
 from province.ops import node_talk
@@ -96,7 +96,9 @@ class RevokeNode(Action):
         write_register({folder / REVOKED: revoked_text(rows), folder / KEYS: keys_text(left)})
         for name in self.nodes:
             (folder / CERTIFICATES / f"{name}.pem").unlink(missing_ok=True)
-            (folder / REQUESTS / f"{name}.csr").unlink(missing_ok=True)
+            (folder / CERTIFICATES / f"{name}{SSH_CERTIFICATE}").unlink(missing_ok=True)
+            for ending in (".csr", SSH_REQUEST):
+                (folder / REQUESTS / f"{name}{ending}").unlink(missing_ok=True)
 
     def pre(self, scene: Scene, host: Host) -> str:
         """What the gateway still knows of the boxes."""
