@@ -43,7 +43,7 @@ class Claim(Fact):
     format: Literal[1]
     host: Slug
     clock: int
-    public: dict[NonBlank, NonBlank]
+    public: dict[NonBlank, str]
 
     @property
     def ssh(self) -> str:
