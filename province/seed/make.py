@@ -68,6 +68,11 @@ def node_of(fleet: Fleet, name: str) -> Host:
     return host
 
 
+def seed_folder(to: Path, node: Host) -> Path:
+    """Where the seed of a node lies below the folder that gets it."""
+    return to / f"{node.name}-seed"
+
+
 def refuse_enrolled(fleet: Fleet, node: Host) -> None:
     """Raise ProvinceError for a node that has a box: another one takes its place by `replace-node` alone."""
     enrolled = register_of(fleet).enrolled
@@ -86,7 +91,7 @@ def make(
     The register comes first: a token that it does not know is worth nothing, and one that nobody has does no harm.
     Raises ProvinceError when the seed's folder holds something already.
     """
-    folder = to / f"{node.name}-seed"
+    folder = seed_folder(to, node)
     if folder.exists():
         raise ProvinceError(
             f"{folder} is there already", hint="name another folder, or remove the old seed", exit_code=ExitCode.USAGE
