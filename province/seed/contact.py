@@ -93,8 +93,11 @@ def collect(fleet: Fleet, node: Host, now: datetime) -> Accepted:
     row = _newest(fleet, node)
     with contact_with(fleet, node, (row.key,)) as box:
         text = box.run(ASK)
-        if "claim" not in json.loads(text) or "signature" not in json.loads(text):
-            raise ProvinceError(f"{node.name}: its first boot has ended; nothing is left to be claimed")
+        if "signature" not in json.loads(text):
+            raise ProvinceError(
+                f"{node.name}: the box that answers has ended its first boot; no claim waits there",
+                hint=f"in a swap: it is still the old box. Who it is: province boxes {node.name}",
+            )
         accepted = accept(fleet, text, now, node.name)
         if accepted.certificate:
             box.run(FINISH, answer_text(accepted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from province.fleet.fleet import Fleet
-from province.fleet.load import load_fleet
+from province.fleet.load import inventories_root, load_fleet
 from province.manifest.trust import COPIES_SEAL, DEVICES_CA, HOST_CA, MIRROR_KEY, SERVICE_CA, USER_CA, trust_folder
 from province.pki import authority, seal, ssh_host
 from province.pki.authority import authority_folder
@@ -127,6 +128,7 @@ class Desk:
 
     fleet: Fleet
     folder: Path
+    operator: Path
     port: int = field(default_factory=free_port)
     boxes: list[Box] = field(default_factory=list)
 
@@ -139,8 +141,21 @@ class Desk:
         return made
 
 
-def desk_at(folder: Path, inventories: Path, node: str) -> Desk:
+REGISTERS = ("seeds.yml", "keys.yml", "revoked.yml", "certificates", "requests")
+
+
+def fresh(desk: Desk, folder: Path) -> Desk:
+    """The same desk on its first day: no token, no box; what a test makes lies in a folder of its own."""
+    for name in REGISTERS:
+        place = trust_folder(desk.fleet) / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    return dataclasses.replace(desk, folder=folder, boxes=[])
+
+
+def desk_at(folder: Path, node: str) -> Desk:
     """A desk that knows one node by this machine's loopback."""
+    inventories = folder / "inventories"
+    shutil.copytree(inventories_root(), inventories)
     fleet = load_fleet("lab", inventories)
     trust, keys = trust_folder(fleet), authority_folder(fleet)
     shutil.rmtree(trust, ignore_errors=True)
@@ -157,7 +172,7 @@ def desk_at(folder: Path, inventories: Path, node: str) -> Desk:
     account = fleet.environment.automation.name
     words = ["ssh-keygen", "-q", "-s", folder / "user-ca", "-I", account, "-n", account, "-V", "-1h:+1d"]
     subprocess.run([*words, folder / "operator.pub"], check=True)
-    desk = Desk(fleet, folder)
+    desk = Desk(fleet, folder, folder / "operator")
     config = f"Host {node}\n    HostName 127.0.0.1\n    Port {desk.port}\n"
     config += f"Host *\n    User {account}\n    IdentityFile {folder}/operator\n    IdentitiesOnly yes\n"
     config += f"    CertificateFile {folder}/operator-cert.pub\n    UserKnownHostsFile {folder}/known_hosts\n"
