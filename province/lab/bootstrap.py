@@ -6,10 +6,12 @@ The configuration takes these files over later: `/etc/ssh/province/` stays, ever
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from province.lab.ca import HOST_KEY, Authority
+from province.lab.commands import run
 from province.lab.spec import GuestSpec, LabSpec, NicSpec
 
 SSH = "etc/ssh/province"
@@ -85,6 +87,11 @@ def install_identity(root: Path, guest: str, authority: Authority, keyring: Path
     _write(root / USER_CA, File(authority.user_ca.with_name("user_ca.pub").read_bytes()))
     if keyring is not None:
         _write(root / KEYRING, File(keyring.read_bytes()))
+
+
+def plug_in(root: Path, stick: Path) -> None:
+    """Do what somebody does at a bare box: have its seed taken over; everything else is the box's own first boot."""
+    run([sys.executable, "-I", stick / "node", "--root", root, "begin", stick])
 
 
 def _add_account(root: Path, user: str, number: int) -> None:

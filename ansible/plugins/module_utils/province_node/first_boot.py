@@ -137,6 +137,8 @@ def forget(box: Box) -> None:
     box.step("begin no more")
     box.path(WANTED).unlink(missing_ok=True)
     box.path(UNIT).unlink(missing_ok=True)
+    if _booted(box):
+        box.run(["systemctl", "daemon-reload"])
 
 
 def checked(box: Box, folder: Path) -> list[str]:
@@ -242,6 +244,8 @@ def _booted(box: Box) -> bool:
 
 def _reload_sshd(box: Box) -> None:
     if _booted(box):
+        # Without any host key it has failed often enough by now that systemd would not start it again.
+        box.try_run(["systemctl", "reset-failed", "ssh"])
         box.run(["systemctl", "reload-or-restart", "ssh"])
     elif number := box.read("/run/sshd.pid").strip():
         os.kill(int(number), signal.SIGHUP)
