@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tarfile
@@ -111,9 +112,12 @@ def make(
     files = contents(fleet, node, load_trust(fleet), token, made=now, expires=expires, signer=name)
     _write(folder, files, signer)
     archive = folder.with_suffix(".tar")
-    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as packed:
+    # Sticks are FAT as a rule, where nothing can be closed afterwards: it is made with its mode.
+    with (
+        os.fdopen(os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET), "wb") as file,
+        tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as packed,
+    ):
         packed.add(folder, folder.name)
-    archive.chmod(SECRET)
     return Made(folder, archive, expires, name)
 
 
