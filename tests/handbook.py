@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HANDBOOK = Path(__file__).parents[1] / "docs" / "handbook"
-PAGES = ("first-day", "week", "bad-night")
+PAGES = ("first-day", "week", "bad-night", "field-swap")
 FENCE = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -26,7 +26,7 @@ class Command:
     @property
     def changes(self) -> bool:
         """Whether it does more than look."""
-        doing = ("apply", "enrol", "export", "report", "verify", "signatures import")
+        doing = ("apply", "claim", "enrol", "export", "provision", "report", "verify", "signatures import")
         bare = " ".join(self.words[1:3])
         looks = {"--check", "--help"} & set(self.words)
         acts = (

@@ -31,6 +31,7 @@ from province.cli import (
     migrate,
     node,
     op,
+    provision,
     render,
     runs,
     show,
@@ -79,6 +80,9 @@ app.command("why")(runs.why)
 app.command("drift")(drift.find_drift)
 app.command("enrol")(enrol.enrol)
 app.command("sign")(enrol.sign)
+app.command("provision")(provision.provision)
+app.command("claim")(provision.claim)
+app.command("boxes")(provision.boxes)
 app.command("certificates")(certificates.certificates)
 app.command("verify")(verify.verify)
 app.command("report")(verify.report)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -135,6 +136,23 @@ def revoke_node(
     nodes = " ".join(host.name for host in select_hosts(ready(environment), words))
     call = Call(environment, go, reason, ticket, yes_hosts=yes_hosts, as_json=as_json)
     operate("revoke-node", {"nodes": nodes, "reason": reason}, words, call)
+
+
+@app.command("replace-node", help=purpose(ACTIONS["replace-node"]))
+def replace_node(
+    words: Words,
+    to: Annotated[Path, typer.Option("--to", help="Folder that gets HOST-seed and HOST-seed.tar; a USB stick, say.")],
+    environment: Environment = "lab",
+    reason: Reason = "",
+    ticket: Ticket = "",
+    go: Go = False,
+    yes_hosts: YesHosts = None,
+    as_json: Json = False,
+) -> None:
+    """Swap the box of a node."""
+    nodes = " ".join(host.name for host in select_hosts(ready(environment), words))
+    call = Call(environment, go, reason, ticket, yes_hosts=yes_hosts, as_json=as_json)
+    operate("replace-node", {"nodes": nodes, "reason": reason, "to": str(to.absolute())}, words, call)
 
 
 @app.command("collect-evidence", help=purpose(ACTIONS["collect-evidence"]))

@@ -6,10 +6,12 @@ The configuration takes these files over later: `/etc/ssh/province/` stays, ever
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from province.lab.ca import HOST_KEY, Authority
+from province.lab.commands import run
 from province.lab.spec import GuestSpec, LabSpec, NicSpec
 
 SSH = "etc/ssh/province"
@@ -39,7 +41,7 @@ def files(guest: GuestSpec, domain: str, user: str) -> dict[str, File]:
         ),
         f"etc/systemd/network/05-bootstrap-{nic.device}.network": _text(network(nic)),
         NETWORKD: _text("[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"),
-        SSHD: _text(sshd()),
+        SSHD: _text(sshd(f"/{SSH}/{HOST_KEY}", certified=True)),
         f"{SSH}/principals/{user}": _text(f"{user}\n"),
         SUDO: File(f"{user} ALL=(ALL:ALL) NOPASSWD: ALL\n".encode(), 0o440),
     }
@@ -53,13 +55,13 @@ def network(nic: NicSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
-def sshd() -> str:
+def sshd(host_key: str, *, certified: bool) -> str:
     """Write the daemon's first configuration: certificates only, no root (sshd_config(5))."""
+    certificate = f"HostCertificate {host_key}-cert.pub\n" if certified else ""
     return f"""\
-# Made by the lab for the first start; the configuration replaces it.
-HostKey /{SSH}/{HOST_KEY}
-HostCertificate /{SSH}/{HOST_KEY}-cert.pub
-TrustedUserCAKeys /{USER_CA}
+# For the first contact; the configuration replaces it.
+HostKey {host_key}
+{certificate}TrustedUserCAKeys /{USER_CA}
 AuthorizedPrincipalsFile /{SSH}/principals/%u
 AuthorizedKeysFile none
 AuthenticationMethods publickey
@@ -85,6 +87,11 @@ def install_identity(root: Path, guest: str, authority: Authority, keyring: Path
     _write(root / USER_CA, File(authority.user_ca.with_name("user_ca.pub").read_bytes()))
     if keyring is not None:
         _write(root / KEYRING, File(keyring.read_bytes()))
+
+
+def plug_in(root: Path, stick: Path) -> None:
+    """Do what somebody does at a bare box: have its seed taken over; everything else is the box's own first boot."""
+    run([sys.executable, "-I", stick / "node", "--root", root, "begin", stick])
 
 
 def _add_account(root: Path, user: str, number: int) -> None:

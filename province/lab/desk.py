@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,15 @@ def power_off(checkout: Path, spec: LabSpec, name: str) -> bool:
         on = name in guests.running(place)
         guests.stop(place, name)
         return on
+
+
+def swap(checkout: Path, spec: LabSpec, name: str, seed: Path) -> None:
+    """Put a bare box with the stick of a seed in a guest's place; `up` switches it on. The old disk is gone."""
+    place = Place(checkout)
+    find(spec, name)
+    with exclusive(place, f"swap {name}"):
+        guests.destroy(place, name)
+        shutil.copytree(seed, guests.disk(place, name).stick)
 
 
 def cut(checkout: Path, spec: LabSpec, name: str, device: str) -> None:

@@ -70,6 +70,11 @@ class Disk:
         return self.folder / "made-from"
 
     @property
+    def stick(self) -> Path:
+        """The seed with which a bare box was made the guest; exists for those alone, and they keep their own keys."""
+        return self.folder / "stick"
+
+    @property
     def started_as(self) -> Path:
         """Fingerprint of what the running container was started with."""
         return self.folder / "started-as"
@@ -117,9 +122,13 @@ def start(means: Means, guest: GuestSpec) -> int:
     own = disk(place, guest.name)
     image = means.images[guest.image]
     _mount(own, image)
-    if not own.made_from.exists():
-        bootstrap.install(own.root, guest, means.spec)
-    bootstrap.install_identity(own.root, guest.name, means.authority, means.keyring)
+    if own.stick.is_dir():
+        if not own.made_from.exists():
+            bootstrap.plug_in(own.root, own.stick)
+    else:
+        if not own.made_from.exists():
+            bootstrap.install(own.root, guest, means.spec)
+        bootstrap.install_identity(own.root, guest.name, means.authority, means.keyring)
     own.made_from.write_text(str(image))
     trees = () if cgroups.run_by_systemd() else cgroups.hierarchies().of(guest.image)
     groups = cgroups.create(place.machine(guest.name), trees)

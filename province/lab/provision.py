@@ -35,7 +35,7 @@ from province.manifest.trust import (
     trust_folder,
 )
 from province.pki import authority as service_authority
-from province.pki import seal
+from province.pki import seal, ssh_host
 from province.pki.authority import DEVICES, authority_folder
 from province.toolchain import build as programs
 from province.toolchain import cache, go, pins, pulumi_home
@@ -151,6 +151,9 @@ def publish(fleet: Fleet, place: Place, archives: Iterable[ImageArchive]) -> Non
     )
     _write(folder / USER_CA, authority.user_ca.with_name("user_ca.pub").read_text(encoding="utf-8"))
     _write(folder / HOST_CA, authority.host_ca.with_name("host_ca.pub").read_text(encoding="utf-8"))
+    ssh_ca = authority_folder(fleet) / ssh_host.KEY
+    if not ssh_ca.is_symlink():
+        ssh_ca.symlink_to(authority.host_ca)
     _write(folder / SERVICE_CA, services.pem)
     _write(folder / DEVICES_CA, devices.pem)
     _write(folder / COPIES_SEAL, seal.ensure(authority_folder(fleet)))

@@ -4,6 +4,7 @@ Below `inventories/<environment>/trust/`, all public, so that Git may keep it:
   keys.yml                  host → name of the key → public key (WireGuard: one key for each tunnel device)
   certificates/<host>.pem   what the service authority signed for the host
   requests/<host>.csr       what waits for an authority whose key lies elsewhere
+  certificates/<host>-cert.pub, requests/<host>.pub   the same for the SSH key of a box that claimed its node
 The playbook `enrol` writes it; nobody edits it by hand.
 """
 
@@ -24,6 +25,10 @@ from province.fleet.findings import BadData, Finding
 KEYS = "keys.yml"
 CERTIFICATES = "certificates"
 REQUESTS = "requests"
+SSH_CERTIFICATE = "-cert.pub"
+SSH_REQUEST = ".pub"
+SSH_KEY = "ssh_host_ed25519_key"
+"""The name under which the register keeps the SSH key of a box that claimed its node."""
 PEM_BEGINS = "-----BEGIN CERTIFICATE-----\n"
 MEND = "remove it and enrol the host again: ansible-playbook ansible/playbooks/enrol.yml --limit HOST"
 

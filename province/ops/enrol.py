@@ -6,6 +6,7 @@ at once; elsewhere the requests wait in the register until the authority's keepe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +16,19 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.manifest.build import Builder
-from province.manifest.enrolled import CERTIFICATES, KEYS, REQUESTS, keys_text
+from province.manifest.enrolled import (
+    CERTIFICATES,
+    KEYS,
+    REQUESTS,
+    SSH_CERTIFICATE,
+    SSH_KEY,
+    SSH_REQUEST,
+    keys_text,
+)
 from province.manifest.enrolment import registered_keys
 from province.manifest.revoked import load_revoked
 from province.manifest.trust import SERVICE_CA, Trust, register_of, stand_in, trust_folder
-from province.pki import authority
+from province.pki import authority, ssh_host
 from province.pki.authority import Authority
 from province.pki.certificate import fault, read, requested_key
 from province.pki.subject import subject
@@ -61,6 +70,7 @@ def register(fleet: Fleet, public: Mapping[str, Public], now: datetime, *, write
         host = fleet.hosts[name]
         declared = registered_keys(builder.keys(host))
         found = {key: _shown(shown, place, host).strip() for key, place in declared.items()}
+        found |= _ssh_key(host, shown, keys.get(name, {}))
         if row := next(
             (one for one in revoked if one.host == name and set(one.keys.values()) & set(found.values())), None
         ):
@@ -94,17 +104,33 @@ def sign_requests(fleet: Fleet, keeper: Path, now: datetime) -> Registration:
     folder = trust_folder(fleet)
     signer = authority.load(keeper)
     waiting = sorted((folder / REQUESTS).glob("*.csr"))
+    boxes = sorted((folder / REQUESTS).glob(f"*{SSH_REQUEST}"))
     texts: dict[Path, str] = {}
-    for path in waiting:
+    for path in (*waiting, *boxes):
         if path.stem not in fleet.hosts:
             raise _refused(path.stem, "is no host of this environment; remove its request")
-        request = path.read_text(encoding="utf-8")
-        certificate = _signed(fleet, signer, fleet.hosts[path.stem], request, now)
-        texts[folder / CERTIFICATES / f"{path.stem}.pem"] = certificate
+        request, host = path.read_text(encoding="utf-8"), fleet.hosts[path.stem]
+        if path in boxes:
+            texts[folder / CERTIFICATES / f"{host.name}{SSH_CERTIFICATE}"] = ssh_host.sign(
+                keeper, request, subject(host)
+            )
+        else:
+            texts[folder / CERTIFICATES / f"{host.name}.pem"] = _signed(fleet, signer, host, request, now)
     write_register(texts)
-    for path in waiting:
+    for path in (*waiting, *boxes):
         path.unlink()
-    return Registration(signed=tuple(path.stem for path in waiting))
+    return Registration(signed=tuple(dict.fromkeys(path.stem for path in (*waiting, *boxes))))
+
+
+def _ssh_key(host: Host, shown: Public, known: Public) -> dict[str, str]:
+    """The SSH key that a claim brought; an enrolment over SSH, which brings none, leaves the one that is known."""
+    text = next((text for place, text in shown.items() if place.endswith(f"/{SSH_KEY}.pub")), None)
+    if text is None:
+        return {name: key for name, key in known.items() if name == SSH_KEY}
+    try:
+        return {SSH_KEY: ssh_host.public_key(text)}
+    except ValueError as error:
+        raise _refused(host.name, f"what it shows for its SSH key {error}") from None
 
 
 def _good(trust: Trust, host: Host, request: str, now: datetime) -> bool:
@@ -156,9 +182,20 @@ def _refused(host: str, problem: str) -> ProvinceError:
 
 
 def write_register(texts: Mapping[Path, str]) -> None:
-    """Write each file in one step, so that a reader never sees half of it."""
+    """Write each file in one step, so that a reader never sees half of it, and a power cut leaves the old or the new.
+
+    Files are written in their order: one that is there says that those before it are.
+    """
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.new")
-        fresh.write_text(text, encoding="utf-8")
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

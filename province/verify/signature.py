@@ -25,17 +25,17 @@ class Signer:
     certificate: Path
     name: str
 
-    def sign(self, data: bytes) -> str:
+    def sign(self, data: bytes, namespace: str = NAMESPACE) -> str:
         """The signature over `data`, armoured; ProvinceError with what ssh-keygen said when there is none."""
         done = subprocess.run(
-            ["ssh-keygen", "-q", "-Y", "sign", "-f", str(self.certificate), "-n", NAMESPACE],
+            ["ssh-keygen", "-q", "-Y", "sign", "-f", str(self.certificate), "-n", namespace],
             input=data,
             capture_output=True,
             check=False,
         )
         if done.returncode != 0:
             raise ProvinceError(
-                f"{self.certificate}: evidence could not be signed: {done.stderr.decode(errors='replace').strip()}",
+                f"{self.certificate}: nothing could be signed: {done.stderr.decode(errors='replace').strip()}",
                 hint="the private key must lie beside the certificate, or in the agent",
                 exit_code=ExitCode.MACHINE,
             )
@@ -59,15 +59,15 @@ class Authority:
 
     public_key: str
 
-    def problem(self, data: bytes, signature: str, name: str, when: datetime) -> str:
+    def problem(self, data: bytes, signature: str, name: str, when: datetime, namespace: str = NAMESPACE) -> str:
         """Why a signature over `data` by `name`, made at `when`, does not count; empty when it does."""
         if not signature:
             return "is not signed"
         with TemporaryDirectory() as folder:
             allowed, signed = Path(folder, "allowed_signers"), Path(folder, "signature")
-            allowed.write_text(f'* cert-authority,namespaces="{NAMESPACE}" {self.public_key}\n', encoding="utf-8")
+            allowed.write_text(f'* cert-authority,namespaces="{namespace}" {self.public_key}\n', encoding="utf-8")
             signed.write_text(signature, encoding="utf-8")
-            command = ["ssh-keygen", "-Y", "verify", "-f", str(allowed), "-I", name, "-n", NAMESPACE]
+            command = ["ssh-keygen", "-Y", "verify", "-f", str(allowed), "-I", name, "-n", namespace]
             command += ["-O", f"verify-time={when.astimezone(UTC):%Y%m%d%H%M%SZ}", "-s", str(signed)]
             done = subprocess.run(command, input=data, capture_output=True, check=False)
         if done.returncode == 0:

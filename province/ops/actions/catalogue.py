@@ -8,11 +8,12 @@ from province.errors import ExitCode, ProvinceError
 from province.ops.actions.action import Action
 from province.ops.actions.collect_evidence import CollectEvidence
 from province.ops.actions.drain_node import DrainNode, UndrainNode
+from province.ops.actions.replace_node import ReplaceNode
 from province.ops.actions.restart_service import RestartService
 from province.ops.actions.revoke_node import RevokeNode
 
 ACTIONS: dict[str, type[Action]] = {
-    one.verb: one for one in (RestartService, DrainNode, UndrainNode, RevokeNode, CollectEvidence)
+    one.verb: one for one in (RestartService, DrainNode, UndrainNode, RevokeNode, ReplaceNode, CollectEvidence)
 }
 
 

@@ -10,7 +10,7 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.manifest.build import Builder
-from province.manifest.enrolled import CERTIFICATES, KEYS, REQUESTS, keys_text
+from province.manifest.enrolled import CERTIFICATES, KEYS, REQUESTS, SSH_CERTIFICATE, SSH_REQUEST, keys_text
 from province.manifest.revoked import REVOKED, Revoked, load_revoked, revoked_text
 from province.manifest.trust import load_trust, register_of, trust_folder
 from province.ops import node_talk
@@ -38,9 +38,8 @@ class RevokeNode(Action):
     What it does not reach: the box keeps its certificate until that ends, and no service asks for a list of revoked
     ones; without a tunnel it reaches none of them. Passwords and tokens that people typed on it are theirs to change.
 
-    Way back: none for these keys. A new or wiped box makes new ones and is enrolled (`province enrol`). Then its
-    gateways are told (`province apply GATEWAY…`), and after them the box (`province apply HOST`). Commit
-    `inventories/<environment>/trust` afterwards.
+    Way back: none for these keys. A new or wiped box makes new ones: `province op replace-node` makes the stick for it.
+    Commit `inventories/<environment>/trust` afterwards.
     """
 
     verb: ClassVar[str] = "revoke-node"
@@ -63,14 +62,18 @@ class RevokeNode(Action):
         Raises ProvinceError for what is no node, or was never enrolled.
         """
         for host in targets:
-            if host.host_class != "edge":
-                raise ProvinceError(
-                    f"{host.name} is a {host.host_class}: only the nodes of communes are revoked this way",
-                    exit_code=ExitCode.USAGE,
-                )
+            self.refuse_other(host)
             if not self._keys(fleet, host.name):
                 raise ProvinceError(f"{host.name} has no keys in the register: nobody lets it in anyway")
         return tuple(host for host in fleet.hosts.values() if host.host_class == "gateway")
+
+    def refuse_other(self, host: Host) -> None:
+        """Raise ProvinceError for what is no node."""
+        if host.host_class != "edge":
+            raise ProvinceError(
+                f"{host.name} is a {host.host_class}: only the nodes of communes are revoked this way",
+                exit_code=ExitCode.USAGE,
+            )
 
     def prepare(self, scene: Scene) -> None:
         """Move the boxes' keys from the register of enrolled hosts to that of revoked ones."""
@@ -96,7 +99,9 @@ class RevokeNode(Action):
         write_register({folder / REVOKED: revoked_text(rows), folder / KEYS: keys_text(left)})
         for name in self.nodes:
             (folder / CERTIFICATES / f"{name}.pem").unlink(missing_ok=True)
-            (folder / REQUESTS / f"{name}.csr").unlink(missing_ok=True)
+            (folder / CERTIFICATES / f"{name}{SSH_CERTIFICATE}").unlink(missing_ok=True)
+            for ending in (".csr", SSH_REQUEST):
+                (folder / REQUESTS / f"{name}{ending}").unlink(missing_ok=True)
 
     def pre(self, scene: Scene, host: Host) -> str:
         """What the gateway still knows of the boxes."""
