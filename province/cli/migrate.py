@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +29,9 @@ from province.migration.hands import hands_of
 from province.migration.journal import Journal, alone
 from province.migration.phases import following, on_source, on_target
 from province.migration.proofs import Backup, Book, Rehearsal
-from province.migration.telling import backed_up, overview, rehearsed, steps
+from province.migration.telling import backed_up, measured, overview, rehearsed, steps
+from province.migration.watch import Watch
+from province.migration.watchers import figure
 from province.ops.workplace import Workplace
 from province.verify.signature import Authority, signer_of
 
@@ -135,6 +139,45 @@ def rollback(wave: WaveNumber, environment: Environment = "lab", as_json: Json =
     hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
     with alone(_folder(fleet), wave) as journal:
         _tell(roll_back(order, journal, hands), wave, as_json)
+
+
+@app.command("watch")
+def watch(
+    wave: WaveNumber,
+    environment: Environment = "lab",
+    minutes: Annotated[float, typer.Option(min=0, help="How long to go on looking.")] = 60,
+    every: Annotated[float, typer.Option(min=1, help="Seconds from one look to the next.")] = 15,
+) -> None:
+    """Look at what brings each move of a wave back, while users write on the new side; when it fires, bring it back.
+
+    Exit 1 when it went back, 8 when the last look found a figure that nobody could measure.
+    """
+    fleet = load_fleet(environment)
+    migration, chosen = _wave(fleet, wave)
+    order = _order(fleet, migration, chosen)
+    hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
+    watching = Watch(order, hands.phase, partial(figure, hands, fleet.environment.watchers))
+    end = time.monotonic() + 60 * minutes
+    while True:
+        looked = list(watching.look())
+        if not looked:
+            raise ProvinceError(
+                f"no move of wave {wave} that has a trigger takes users' writes on the new side",
+                hint="province migrate status",
+                exit_code=ExitCode.NOTHING_SELECTED,
+            )
+        for move, seen in looked:
+            typer.echo(f"{seen.moment:%H:%M:%S}  {move.id:32} {measured(move, seen)}")
+        if why := watching.why():
+            typer.echo(f"goes back: {why}")
+            with alone(_folder(fleet), wave) as journal:
+                _tell(roll_back(order, journal, hands, why), wave, as_json=False)
+            raise typer.Exit(int(ExitCode.FAILED))
+        if time.monotonic() + every > end:
+            break
+        time.sleep(every)
+    if any(seen.figure is None for _, seen in looked):
+        raise typer.Exit(int(ExitCode.UNKNOWN))
 
 
 def _fail_on(proofs: Sequence[Rehearsal | Backup]) -> None:

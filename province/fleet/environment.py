@@ -118,6 +118,13 @@ class OldFolder(Fact):
         return self
 
 
+class Watcher(Fact):
+    """Who watches a new site: Prometheus at `url`, asked on `host` as ssh knows it; null: from the controller."""
+
+    url: NonBlank
+    host: NonBlank | None = None
+
+
 class Environment(Fact):
     """The overlay of one environment, `inventories/<id>/environment.yml`."""
 
@@ -161,6 +168,8 @@ class Environment(Fact):
     old_databases: dict[Slug, OldDatabase] = Field(default_factory=dict)
     """By move (`migration/moves.yml`); a move that is neither here nor in `old_folders` cannot be carried out."""
     old_folders: dict[Slug, OldFolder] = Field(default_factory=dict)
+    watchers: tuple[Watcher, ...] = ()
+    """Who is asked, after a cut-over, what brings a move back (`trigger.asks`)."""
 
     @property
     def accounts(self) -> tuple[Account, ...]:

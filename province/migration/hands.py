@@ -37,6 +37,10 @@ class MoveHands(Hands, Protocol):
         """Copy the old side, restore the copy, compare, keep it."""
         ...
 
+    def strayed(self, move: Move, /) -> int | None:
+        """What both sides do not hold alike though writes flow back; None when nobody can tell."""
+        ...
+
 
 @dataclass(frozen=True)
 class AllHands:
@@ -59,6 +63,10 @@ class AllHands:
     def written_since_cut_over(self, move: Move, /) -> int | None:
         """How many writes the new side took since; None when nobody can tell."""
         return self.by_move[move.id].written_since_cut_over(move)
+
+    def strayed(self, move: Move, /) -> int | None:
+        """What both sides do not hold alike though writes flow back; None when nobody can tell."""
+        return self.by_move[move.id].strayed(move)
 
 
 def hands_of(environment: Environment, wave: MigrationWave, moves: Mapping[str, Move], desk: Desk) -> AllHands:

@@ -15,6 +15,7 @@ from province.migration.postgresql.copy import Proved, take_away
 from province.migration.postgresql.probe import failed
 from province.migration.postgresql.rehearsal import prove_backup, rehearse
 from province.migration.postgresql.session import clock_offset_ms
+from province.migration.postgresql.strayed import strayed
 from province.migration.postgresql.way import Way
 from province.migration.proofs import Backup, Rehearsal, Wiped
 
@@ -94,6 +95,13 @@ class DatabaseHands:
         if move.method in FLOWS_BACK:
             return None
         return 0 if not different(self.way.source, self.way.target)[0] else None
+
+    def strayed(self, _move: Move, /) -> int | None:
+        """Rows that one side lacks or has otherwise, after the stream back was drained; None where there is none."""
+        way = self.way
+        if not way.flows_back():
+            return None
+        return strayed(way.source, way.target, lambda: _drained(way))
 
     def rehearse(self, move: Move) -> Rehearsal:
         """Carry a move out on copies beside both sides; the book keeps how it went, and the backup that it proved."""
@@ -181,3 +189,8 @@ class DatabaseHands:
                 hint=f"the comment on its schema {fence.SCHEMA} was changed: the journal names the moment",
             )
         return noted
+
+
+def _drained(way: Way) -> None:
+    if not way.flows_back():
+        raise ProvinceError(f"{way.target.conninfo}: the stream back is gone", hint="nothing was switched")
