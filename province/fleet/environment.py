@@ -118,6 +118,21 @@ class OldFolder(Fact):
         return self
 
 
+class OldQueue(Fact):
+    """Where both servers of a work queue are (nats:// or tls://), and its stream; `credentials`: a file of `nsc`'s."""
+
+    source: NonBlank
+    target: NonBlank
+    stream: Slug
+    credentials: NonBlank | None = None
+
+    @model_validator(mode="after")
+    def _without_password(self) -> Self:
+        if any("@" in one for one in (self.source, self.target)):
+            raise ValueError("holds a password: `credentials` names a file that does")
+        return self
+
+
 class Watcher(Fact):
     """Who watches a new site: Prometheus at `url`, asked on `host` as ssh knows it; null: from the controller."""
 
@@ -166,8 +181,9 @@ class Environment(Fact):
     requires_verified: bool
     """Whether unverified facts that a system depends on stop this environment."""
     old_databases: dict[Slug, OldDatabase] = Field(default_factory=dict)
-    """By move (`migration/moves.yml`); a move that is neither here nor in `old_folders` cannot be carried out."""
+    """By move (`migration/moves.yml`); a move that is in none of these cannot be carried out."""
     old_folders: dict[Slug, OldFolder] = Field(default_factory=dict)
+    old_queues: dict[Slug, OldQueue] = Field(default_factory=dict)
     watchers: tuple[Watcher, ...] = ()
     """Who is asked, after a cut-over, what brings a move back (`trigger.asks`)."""
 

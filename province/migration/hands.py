@@ -21,9 +21,17 @@ from province.migration.postgresql.logical import Pair
 from province.migration.postgresql.server import Server
 from province.migration.postgresql.way import Way
 from province.migration.proofs import Backup, Rehearsal
+from province.migration.queue.hands import QueueHands
+from province.migration.queue.stream import Queue
+from province.migration.queue.way import QueueWay
 
 WAYS: Mapping[Method, Callable[[Server, Server], Way]] = {Method.LOGICAL: Pair, Method.DUMP: ByDump}
-CARRIED_OUT = frozenset({*WAYS, Method.FILES})
+KEYS: Mapping[Method, str] = {
+    **dict.fromkeys(WAYS, "old_databases"),
+    Method.FILES: "old_folders",
+    Method.QUEUE: "old_queues",
+}
+"""Under which key an environment says how both sides are reached; a method without one is not carried out by now."""
 
 
 class MoveHands(Hands, Protocol):
@@ -74,13 +82,13 @@ def hands_of(environment: Environment, wave: MigrationWave, moves: Mapping[str, 
 
     Raises ProvinceError where the environment does not say how they are reached, or nobody has hands for the method.
     """
-    other = [f"{name} ({moves[name].method})" for name in wave.moves if moves[name].method not in CARRIED_OUT]
+    other = [f"{name} ({moves[name].method})" for name in wave.moves if moves[name].method not in KEYS]
     if other:
         raise ProvinceError(
-            f"only {', '.join(sorted(CARRIED_OUT))} are carried out by now: {', '.join(other)}",
+            f"only {', '.join(sorted(KEYS))} are carried out by now: {', '.join(other)}",
             hint="nothing was changed",
         )
-    keys = {name: "old_folders" if moves[name].method is Method.FILES else "old_databases" for name in wave.moves}
+    keys = {name: KEYS[moves[name].method] for name in wave.moves}
     unknown = [name for name, key in keys.items() if name not in getattr(environment, key)]
     if unknown:
         lacking = " and ".join(sorted({f"`{keys[name]}`" for name in unknown}))
@@ -96,6 +104,10 @@ def _of(environment: Environment, move: Move, desk: Desk) -> MoveHands:
     if move.method is Method.FILES:
         folders = environment.old_folders[move.id]
         return FilesHands(FilesWay(Folder(folders.source), Folder(folders.target)), desk)
+    if move.method is Method.QUEUE:
+        queue = environment.old_queues[move.id]
+        old, new = (Queue(url, queue.stream, queue.credentials) for url in (queue.source, queue.target))
+        return QueueHands(QueueWay(old, new), desk)
     reach = environment.old_databases[move.id]
     source = Server(reach.source, reach.source_from_target or reach.source)
     target = Server(reach.target, reach.target_from_source or reach.target)
