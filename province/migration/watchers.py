@@ -9,8 +9,8 @@ import subprocess
 from collections.abc import Sequence
 
 from province.errors import ExitCode, ProvinceError
-from province.fleet.environment import Watcher
 from province.fleet.migration import Move, Trigger
+from province.fleet.old_sides import Watcher
 from province.migration.hands import AllHands
 
 PATIENCE_S = 30

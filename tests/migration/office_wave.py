@@ -62,7 +62,7 @@ def migrate(*words: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def reach_of(kind: str, by_move: Mapping[str, Mapping[str, str]]) -> str:
+def reach_of(kind: str, by_move: Mapping[str, Mapping[str, object]]) -> str:
     """YAML of one key of an environment: how each move's sides are reached."""
     lines = [
         f"  {move}: {{{', '.join(f'{key}: {value!r}' for key, value in both.items())}}}"

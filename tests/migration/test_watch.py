@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from province.errors import ProvinceError
-from province.fleet.environment import Watcher
 from province.fleet.fleet import Fleet
+from province.fleet.old_sides import Watcher
 from province.migration.journal import Journal
 from province.migration.postgresql import fence
 from province.migration.postgresql.logical import Pair
@@ -42,7 +42,8 @@ def office_wave(pair: Pair, clusters: tuple[Cluster, Cluster], tmp_path: Path, m
     return pair
 
 
-@pytest.mark.parametrize("seconds", [2, pytest.param(600, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("seconds", [5, 600])
 def test_the_way_back_after_new_writes_loses_none(office_wave: Pair, seconds: int) -> None:
     source, target = office_wave.source, office_wave.target
     with Writer(source, target) as writer:

@@ -13,7 +13,7 @@ from province.migration.postgresql import fence, mark
 from province.migration.postgresql.compare import different, schema
 from province.migration.postgresql.copy import Proved, take_away
 from province.migration.postgresql.probe import failed
-from province.migration.postgresql.rehearsal import prove_backup, rehearse
+from province.migration.postgresql.rehearsal import prove_backup
 from province.migration.postgresql.session import clock_offset_ms
 from province.migration.postgresql.strayed import strayed
 from province.migration.postgresql.way import Way
@@ -29,9 +29,12 @@ class DatabaseHands:
 
     def phase(self, _move: Move) -> Phase:
         """Where a move stands, asked of both sides."""
-        noted = mark.read(self.way.target)
+        noted = mark.read(self.way.notes)
         if noted is None:
             return Phase.DECLARED
+        if noted.phase is Phase.ROLLED_BACK and fence.refuses(self.way.source):
+            # A way back that was killed before the old side was opened.
+            return Phase.FROZEN
         if noted.phase in {Phase.CUT_OVER, Phase.SOAKING, Phase.RETIRED, Phase.ROLLED_BACK}:
             return noted.phase
         if self.way.frozen():
@@ -49,7 +52,7 @@ class DatabaseHands:
         if wanted is Phase.SOAKING:
             return seen.model_copy(update={"probes_failed": failed(way)})
         if wanted is Phase.RETIRED:
-            noted = mark.read(way.target)
+            noted = mark.read(way.notes)
             return seen.model_copy(update={"cut_over": noted.cut_over if noted else None})
         if wanted not in {Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER}:
             return seen
@@ -76,13 +79,13 @@ class DatabaseHands:
             case Phase.REPLICATING:
                 way.replicate()
             case Phase.REHEARSED:
-                mark.write(way.target, mark.Mark(Phase.REHEARSED))
+                mark.write(way.notes, mark.Mark(Phase.REHEARSED))
             case Phase.FROZEN:
                 way.freeze()
             case Phase.CUT_OVER:
                 way.cut_over()
             case Phase.SOAKING:
-                mark.write(way.target, replace(self._noted(move), phase=Phase.SOAKING))
+                mark.write(way.notes, replace(self._noted(move), phase=Phase.SOAKING))
             case Phase.RETIRED:
                 self._retire(move)
             case Phase.ROLLED_BACK:
@@ -105,7 +108,7 @@ class DatabaseHands:
 
     def rehearse(self, move: Move) -> Rehearsal:
         """Carry a move out on copies beside both sides; the book keeps how it went, and the backup that it proved."""
-        course = rehearse(self.way, self.desk.dump_of(move))
+        course = self.way.rehearse(self.desk.dump_of(move))
         self._keep(move, course.backup, final=False)
         proof = Rehearsal(
             time=self.desk.now(),
@@ -126,7 +129,7 @@ class DatabaseHands:
 
     def backup(self, move: Move) -> Backup:
         """Dump the old side, restore that beside it, compare; the dump and its checksum are kept."""
-        final = self.way.frozen()
+        final = fence.refuses(self.way.source)
         return self._keep(move, prove_backup(self.way.source, self.desk.dump_of(move)), final=final)
 
     def _keep(self, move: Move, made: Proved, *, final: bool) -> Backup:
@@ -157,7 +160,7 @@ class DatabaseHands:
         if not noted.wiping:
             self.way.let_go()
             noted = replace(noted, wiping=self.way.source.ask("SELECT current_database()"))
-            mark.write(self.way.target, noted)
+            mark.write(self.way.notes, noted)
         take_away(self.way.source.other("postgres"), noted.wiping)
         proof = Wiped(
             time=self.desk.now(),
@@ -170,10 +173,10 @@ class DatabaseHands:
             archive_sha256=archive.sha256,
         )
         self.desk.book.add(proof)
-        mark.write(self.way.target, replace(noted, phase=Phase.RETIRED))
+        mark.write(self.way.notes, replace(noted, phase=Phase.RETIRED))
 
     def _roll_back(self, move: Move) -> None:
-        noted = mark.read(self.way.target)
+        noted = mark.read(self.way.notes)
         if noted and noted.wiping:
             raise ProvinceError(
                 f"{move.id}: the old side is being wiped, and nothing leads back to it",
@@ -182,7 +185,7 @@ class DatabaseHands:
         self.way.roll_back()
 
     def _noted(self, move: Move) -> mark.Mark:
-        noted = mark.read(self.way.target)
+        noted = mark.read(self.way.notes)
         if noted is None or noted.cut_over is None:
             raise ProvinceError(
                 f"{move.id}: the new side does not say when it was cut over",
