@@ -95,29 +95,21 @@ def test_a_method_that_nobody_carries_out_is_named() -> None:
         run("advance", "2")
 
 
-NAME = (
-    "{name: vanban.cu.example, zone: cu.example, server: 192.0.2.53, key: /etc/move.key, old: [192.0.2.1], new: [%s]}"
-)
+QUEUE = "{source: nats://old, target: nats://new, stream: s}"
+SERVICE = "{logs: /var/log, stop: a, start: b, runs: c, answers: /healthz}"
+STANDBY = "{source: host=old, target: host=new, data: /d, programs: /p, spare_port: 0}"
+NAME = "name: vanban.cu.example, server: 192.0.2.53, key: /etc/move.key, old: [192.0.2.1]"
 
 
 @pytest.mark.parametrize(
     ("reach", "said"),
     [
-        (
-            "old_queues: {document-gateway-an-giang: {source: nats://a:b@old, target: nats://new, stream: s}}",
-            "a password",
-        ),
-        ("old_queues: {document-gateway: {source: nats://old, target: nats://new, stream: s}}", "no such move"),
-        ("old_names: {trial-an-giang: [%s]}" % (NAME % "192.0.2.1"), "two places"),
-        ("old_names: {trial-an-giang: [%s]}" % (NAME % "192.0.2.2").replace("zone: cu", "zone: moi"), "is no name of"),
-        (
-            "old_services: {data-exchange-an-giang: {logs: /var/log, stop: a, start: b, runs: c, answers: /healthz}}",
-            "is not asked over HTTP",
-        ),
-        (
-            "old_standbys: {one-stop-an-giang: {source: host=old, target: host=new, data: /d, programs: /p, spare_port: 0}}",
-            "spare_port",
-        ),
+        (f"old_queues: {{document-gateway-an-giang: {QUEUE.replace('//old', '//a:b@old')}}}", "holds a password"),
+        (f"old_queues: {{document-gateway: {QUEUE}}}", "no such move"),
+        (f"old_names: {{trial-an-giang: [{{{NAME}, zone: cu.example, new: [192.0.2.1]}}]}}", "two places"),
+        (f"old_names: {{trial-an-giang: [{{{NAME}, zone: moi.example, new: [192.0.2.2]}}]}}", "is no name of"),
+        (f"old_services: {{data-exchange-an-giang: {SERVICE}}}", "is not asked over HTTP"),
+        (f"old_standbys: {{one-stop-an-giang: {STANDBY}}}", "spare_port"),
     ],
 )
 def test_bad_ways_to_other_sides_are_refused(data: Path, edit: Edit, reach: str, said: str) -> None:
