@@ -77,7 +77,7 @@ def _trigger(move: Move) -> str:
 
 def _gates(migration: Migration, wave: MigrationWave, moves: tuple[Move, ...], phase: Phase) -> list[str]:
     """The names of all gates before a phase, in their order."""
-    asked = (Question(wave, move, migration.limits, Measured(), _NOBODY) for move in moves)
+    asked = (Question(wave, move, migration.limits, Measured(names_waiting=()), _NOBODY) for move in moves)
     return list(dict.fromkeys(one.gate for question in asked for one in judge(phase, question)))
 
 

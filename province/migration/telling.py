@@ -58,7 +58,8 @@ def measured(move: Move, seen: Seen) -> str:
     trigger = move.trigger
     if trigger is None:
         return "nothing brings it back by itself"
-    figure = "nobody could measure it" if seen.figure is None else f"{seen.figure:g} {trigger.unit}"
+    unknown = f"nobody could measure it{': ' * bool(seen.why)}{seen.why}"
+    figure = unknown if seen.figure is None else f"{seen.figure:g} {trigger.unit}"
     return f"{trigger.what}: {figure}, goes back over {trigger.over:g} for {trigger.minutes} min"
 
 

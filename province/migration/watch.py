@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from province.errors import ExitCode, ProvinceError
 from province.fleet.migration import Move, Phase, Trigger
 from province.migration.conduct import Order
 
@@ -18,10 +19,11 @@ WATCHED = frozenset({Phase.CUT_OVER, Phase.SOAKING})
 
 @dataclass(frozen=True)
 class Seen:
-    """A trigger's figure at a moment, in its unit; None when nobody could measure it."""
+    """A trigger's figure at a moment, in its unit; None when nobody could measure it, and `why`, where a side said."""
 
     moment: datetime
     figure: float | None
+    why: str = ""
 
 
 def fires(trigger: Trigger, seen: Sequence[Seen]) -> str | None:
@@ -53,10 +55,18 @@ class Watch:
     def look(self) -> Iterator[tuple[Move, Seen]]:
         """Measure each move that is watched, once."""
         for move in self.order.moves:
-            if move.trigger is None or self.phase(move) not in WATCHED:
+            if move.trigger is None:
                 continue
             now = self.order.now()
-            one = Seen(now, self.figure(move, move.trigger))
+            try:
+                if self.phase(move) not in WATCHED:
+                    continue
+                one = Seen(now, self.figure(move, move.trigger))
+            except ProvinceError as error:
+                if error.exit_code is ExitCode.BAD_DATA:
+                    raise
+                # A line that is cut for a while ends no watch: it is said, and looked at again.
+                one = Seen(now, None, error.message)
             # What is older than the trigger looks back is of no use, but for the last figure before.
             before = self.seen.get(move.id, [])
             kept = [old for old in before if now - old.moment <= 2 * timedelta(minutes=move.trigger.minutes)]

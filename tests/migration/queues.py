@@ -139,8 +139,8 @@ class Taker(_Worker):
 
     async def _take(self, stream: JetStreamContext) -> None:
         while not self.stop.is_set():
+            taken = await stream.pull_subscribe_bind(TAKER, STREAM)
             try:
-                taken = await stream.pull_subscribe_bind(TAKER, STREAM)
                 for one in await taken.fetch(1, timeout=0.2):
                     self.done.append(int(one.data))
                     await asyncio.sleep(self.pause_s)

@@ -17,6 +17,7 @@ from province.migration.proofs import Wiped
 from province.migration.queue.hands import QueueHands
 from province.migration.queue.stream import Answer, Message, Queue
 from province.migration.queue.way import QueueWay, differing, prefix_of, refuses
+from tests.consumers.relay_clients import until
 from tests.migration.queues import STREAM, TAKER, NatsServer, Publisher, Taker
 from tests.migration.test_faults import Killed
 from tests.migration.test_hands import Conducted, conduct_by
@@ -71,8 +72,7 @@ def test_a_queue_moves_and_comes_back_while_people_publish_and_work(
         assert conducted.phase() is Phase.ROLLED_BACK
         publisher.wait_for(50)
         publisher.stop.set()
-        while way.source.count() and not taker.wrong:
-            pass
+        until(lambda: way.source.count() == 0, "everything is done", 30)
     # Everything that a server acknowledged was done, and nothing twice.
     assert sorted(taker.done) == publisher.acknowledged == sorted(set(publisher.acknowledged))
     assert way.target.count() == 0 or refuses(way.target)
@@ -130,8 +130,7 @@ def test_a_consumer_that_holds_a_message_stops_the_freeze_and_the_way_back_still
     way.provision()
     way.replicate()
     with Taker(*servers, pause_s=4):
-        while not way.source.consumers()[0]["num_ack_pending"]:
-            pass
+        until(lambda: way.source.consumers()[0]["num_ack_pending"] == 1, "somebody works", 10)
         with pytest.raises(ProvinceError, match="after 0 s gateway holds 1"):
             way.freeze()
     way.roll_back()

@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.migration import Move, Phase, Trigger
+from province.migration.telling import measured
 from province.migration.watch import Seen, Watch, fires
 from tests.unit.test_migration_conduct import order
 from tests.unit.test_migration_gates import NOW
@@ -63,6 +65,26 @@ def test_one_move_brings_its_wave_back_and_only_while_users_write_there(fleet: F
     figures["e-office-kien-giang"] = 1
     list(watch.look())
     assert watch.why() == "e-office-kien-giang: lost or duplicated documents: 1 documents, over 0"
+
+
+def test_a_side_that_does_not_answer_is_said_and_ends_no_watch(fleet: Fleet) -> None:
+    wanted = order(fleet)
+    errors = [ProvinceError("host=new: no answer in 600 s", exit_code=ExitCode.UNREACHABLE)]
+
+    def figure(_move: Move, _trigger: Trigger) -> float | None:
+        if errors:
+            raise errors[0]
+        return 0
+
+    watch = Watch(wanted, lambda _move: Phase.SOAKING, figure)
+    (move, one), *_ = watch.look()
+    assert (one.figure, watch.why()) == (None, None)
+    assert "nobody could measure it: host=new: no answer in 600 s, goes back over 0" in measured(move, one)
+    errors[0] = ProvinceError("mend `trigger.asks`", exit_code=ExitCode.BAD_DATA)
+    with pytest.raises(ProvinceError, match=r"trigger\.asks"):
+        list(watch.look())
+    errors.clear()
+    assert [one.figure for _, one in watch.look()] == [0] * len(wanted.moves)
 
 
 def test_it_counts_for_as_long_as_it_looks_and_keeps_no_more(fleet: Fleet) -> None:
