@@ -94,9 +94,10 @@ class _Worker:
 class Publisher(_Worker):
     """Publishes to one side until it refuses, then to the other; keeps each number that a server acknowledged."""
 
-    def __init__(self, *servers: NatsServer) -> None:
+    def __init__(self, *servers: NatsServer, pause_s: float = 0.002) -> None:
         super().__init__(*servers)
         self.acknowledged: list[int] = []
+        self.pause_s = pause_s
 
     async def work(self) -> None:
         clients = [await nats.connect(f"nats://127.0.0.1:{one.port}") for one in self.servers]
@@ -112,7 +113,7 @@ class Publisher(_Worker):
                 continue
             self.acknowledged.append(number)
             number += 1
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(self.pause_s)
         for client in clients:
             await client.close()
 

@@ -44,7 +44,8 @@ def way(pair: Pair, clusters: tuple[Cluster, Cluster]) -> Iterator[ByStandby]:
     way = ByStandby(pair.source, Server(reach, reach, pair.source.programs), there, drain_seconds=20)
     yield way
     there.clear()
-    way.let_go()
+    # The slot is the server's: its database may have retired.
+    replace(way, source=way.source.other("postgres")).let_go()
 
 
 def wrapped(place: Path, cluster: Cluster) -> Path:

@@ -106,8 +106,8 @@ def test_the_offices_and_their_gateways_move_and_come_back_while_people_write(
 ) -> None:
     with ExitStack() as people:
         writers = {room: people.enter_context(Writer(pair.source, pair.target)) for room, pair in offices.items()}
-        publishers = {room: people.enter_context(Publisher(*both)) for room, both in gateways.items()}
-        takers = {room: people.enter_context(Taker(*both)) for room, both in gateways.items()}
+        publishers = {room: people.enter_context(Publisher(*both, pause_s=0.05)) for room, both in gateways.items()}
+        takers = {room: people.enter_context(Taker(*both, pause_s=0.002)) for room, both in gateways.items()}
         assert [phases() for _ in range(2)] == [{"provisioned"}, {"replicating"}]
         code, said = migrate("advance", "3", *BY_TWO)
         assert (code, "e-office-an-giang waits: rehearsal unknown" in said) == (1, True)

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import nats
 from nats.aio.client import Client
 from nats.errors import Error
+from nats.js.api import RawStreamMsg
+from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from province.errors import ExitCode, ProvinceError
@@ -177,15 +179,27 @@ class Queue:
 
 
 async def _read(client: Client, stream: str, last: int | None) -> AsyncIterator[Message]:
+    """The next that is there, and with it as many behind it as may be on their way at a time."""
     context, number = client.jetstream(timeout=PATIENCE_S), 1
     while last is None or number <= last:
         try:
             found = await context.get_msg(stream, seq=number, subject=">", next=True)
         except NotFoundError:
             return
-        number = int(found.seq or number) + 1
-        if last is None or number - 1 <= last:
-            yield Message(number - 1, found.subject or "", found.headers or {}, found.data or b"")
+        first = int(found.seq or number)
+        number = first + AT_ONCE
+        behind = await asyncio.gather(*(_one(context, stream, one) for one in range(first + 1, number)))
+        for one in (found, *behind):
+            if one is not None and (last is None or int(one.seq or 0) <= last):
+                yield Message(int(one.seq or 0), one.subject or "", one.headers or {}, one.data or b"")
+
+
+async def _one(context: JetStreamContext, stream: str, number: int) -> RawStreamMsg | None:
+    """A message by its number; None where somebody took it, or none came yet."""
+    try:
+        return await context.get_msg(stream, seq=number)
+    except NotFoundError:
+        return None
 
 
 async def _quiet(_error: Exception) -> None:
