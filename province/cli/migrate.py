@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -18,7 +19,8 @@ from province.fleet.fact import dump
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.migration import Migration, MigrationWave, Phase
-from province.manifest.trust import load_trust
+from province.manifest.capability import CHECKOUT
+from province.migration.book import book_of, folder_of
 from province.migration.conduct import Order, Outcome, roll_back
 from province.migration.conduct import advance as advance_wave
 from province.migration.desk import Desk
@@ -26,10 +28,11 @@ from province.migration.gates import NEXT
 from province.migration.hands import hands_of
 from province.migration.journal import Journal, alone
 from province.migration.phases import following, on_source, on_target
-from province.migration.proofs import Backup, Book, Rehearsal
-from province.migration.telling import backed_up, overview, rehearsed, steps
-from province.ops.workplace import Workplace
-from province.verify.signature import Authority, signer_of
+from province.migration.proofs import Backup, Rehearsal
+from province.migration.runbook import texts
+from province.migration.telling import backed_up, measured, overview, rehearsed, steps
+from province.migration.watch import Watch
+from province.migration.watchers import figure
 
 app = typer.Typer(no_args_is_help=True)
 WaveNumber = Annotated[int, typer.Argument(help="The wave's number.")]
@@ -60,7 +63,9 @@ def status(environment: Environment = "lab", as_json: Json = False, lang: Langua
     fleet = load_fleet(environment)
     migration = _migration(fleet)
     newest = {
-        wave: lines[-1] for wave in migration.waves if (lines := Journal(_folder(fleet) / f"wave-{wave}.jsonl").read())
+        wave: lines[-1]
+        for wave in migration.waves
+        if (lines := Journal(folder_of(fleet) / f"wave-{wave}.jsonl").read())
     }
     if as_json:
         waves = [dump(one) | {"newest": newest.get(one.id)} for one in migration.waves.values()]
@@ -78,7 +83,7 @@ def advance(
     migration, chosen = _wave(fleet, wave)
     order = _order(fleet, migration, chosen)
     hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order, tuple(approved_by or ())))
-    with alone(_folder(fleet), wave) as journal:
+    with alone(folder_of(fleet), wave) as journal:
         slowest = min((hands.phase(move) for move in order.moves), key=list(Phase).index)
         wanted = following(slowest)
         if wanted is None:
@@ -98,7 +103,7 @@ def rehearse(wave: WaveNumber, environment: Environment = "lab", as_json: Json =
     migration, chosen = _wave(fleet, wave)
     order = _order(fleet, migration, chosen)
     hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
-    with alone(_folder(fleet), wave):
+    with alone(folder_of(fleet), wave):
         proofs = [hands.by_move[move.id].rehearse(move) for move in order.moves]
     if as_json:
         print_json([dump(proof) for proof in proofs])
@@ -117,7 +122,7 @@ def backup(wave: WaveNumber, environment: Environment = "lab", as_json: Json = F
     migration, chosen = _wave(fleet, wave)
     order = _order(fleet, migration, chosen)
     hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
-    with alone(_folder(fleet), wave):
+    with alone(folder_of(fleet), wave):
         proofs = [hands.by_move[move.id].backup(move) for move in order.moves]
     if as_json:
         print_json([dump(proof) for proof in proofs])
@@ -133,8 +138,59 @@ def rollback(wave: WaveNumber, environment: Environment = "lab", as_json: Json =
     migration, chosen = _wave(fleet, wave)
     order = _order(fleet, migration, chosen)
     hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
-    with alone(_folder(fleet), wave) as journal:
+    with alone(folder_of(fleet), wave) as journal:
         _tell(roll_back(order, journal, hands), wave, as_json)
+
+
+@app.command("watch")
+def watch(
+    wave: WaveNumber,
+    environment: Environment = "lab",
+    minutes: Annotated[float, typer.Option(min=0, help="How long to go on looking.")] = 60,
+    every: Annotated[float, typer.Option(min=1, help="Seconds from one look to the next.")] = 15,
+) -> None:
+    """Look at what brings each move of a wave back, while users write on the new side; when it fires, bring it back.
+
+    Exit 1 when it went back, 8 when the last look found a figure that nobody could measure.
+    """
+    fleet = load_fleet(environment)
+    migration, chosen = _wave(fleet, wave)
+    order = _order(fleet, migration, chosen)
+    hands = hands_of(fleet.environment, chosen, migration.moves, _desk(fleet, order))
+    watching = Watch(order, hands.phase, partial(figure, hands, fleet.environment.watchers))
+    end = time.monotonic() + 60 * minutes
+    while True:
+        looked = list(watching.look())
+        if not looked:
+            raise ProvinceError(
+                f"no move of wave {wave} that has a trigger takes users' writes on the new side",
+                hint="province migrate status",
+                exit_code=ExitCode.NOTHING_SELECTED,
+            )
+        for move, seen in looked:
+            typer.echo(f"{seen.moment:%H:%M:%S}  {move.id:32} {measured(move, seen)}")
+        if why := watching.why():
+            typer.echo(f"goes back: {why}")
+            with alone(folder_of(fleet), wave) as journal:
+                _tell(roll_back(order, journal, hands, why), wave, as_json=False)
+            raise typer.Exit(int(ExitCode.FAILED))
+        if time.monotonic() + every > end:
+            break
+        time.sleep(every)
+    if any(seen.figure is None for _, seen in looked):
+        raise typer.Exit(int(ExitCode.UNKNOWN))
+
+
+@app.command("runbooks")
+def runbooks(
+    write: Annotated[bool, typer.Option("--write", help="Write docs/runbooks/migrate-wave-*.md.")] = False,
+) -> None:
+    """Print the runbook of every wave that moves something, out of the model, or write them all down."""
+    folder = CHECKOUT / "docs" / "runbooks"
+    for name, told in texts(_migration(load_fleet("production"))).items():
+        if write:
+            (folder / name).write_text(told, encoding="utf-8")
+        typer.echo(f"docs/runbooks/{name}" if write else told)
 
 
 def _fail_on(proofs: Sequence[Rehearsal | Backup]) -> None:
@@ -163,21 +219,13 @@ def _order(fleet: Fleet, migration: Migration, wave: MigrationWave) -> Order:
 
 
 def _desk(fleet: Fleet, order: Order, approved_by: tuple[str, ...] = ()) -> Desk:
-    """Where proofs lie; they are signed where the environment has a certificate, and count unsigned in no real one."""
-    folder, config = _folder(fleet), fleet.root / fleet.environment.id / "ssh_config"
-    signer = signer_of(config) if config.is_file() else None
-    signed = signer is not None or fleet.environment.requires_verified
-    book = Book(folder, signer, Authority(load_trust(fleet).ssh_user_ca) if signed else None)
-    return Desk(book, folder / "copies", order.wave.id, order.who, order.now, approved_by)
+    """Where proofs and copies of a wave lie."""
+    return Desk(book_of(fleet), folder_of(fleet) / "copies", order.wave.id, order.who, order.now, approved_by)
 
 
 def _freezes(fleet: Fleet) -> tuple[Freeze, ...]:
     """The days on which nothing is moved; none where the environment keeps no calendar."""
     return tuple(fleet.registers.freezes.rows) if fleet.environment.keeps_calendar else ()
-
-
-def _folder(fleet: Fleet) -> Path:
-    return Workplace.of(fleet).private / "migration"
 
 
 def _migration(fleet: Fleet) -> Migration:

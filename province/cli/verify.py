@@ -10,6 +10,7 @@ import typer
 from province.cli.options import Environment, Json, Language, print_json
 from province.errors import ExitCode, ProvinceError
 from province.fleet.load import load_fleet
+from province.migration.book import book_of
 from province.ops.workplace import Workplace
 from province.verify.evidence import ROUTINE
 from province.verify.ledger import read_ledger
@@ -66,6 +67,7 @@ def report(environment: Environment = "lab", lang: Language = "vi", as_json: Jso
         work.private / "reports",
         lang,
         ledger=read_ledger(work.private / "evidence"),
+        proofs=tuple(book_of(fleet).read()),
     )
     if as_json:
         print_json({"report": page, "evidence": files[-1]})

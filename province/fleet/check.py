@@ -208,7 +208,7 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     for forward in fleet.environment.forward_zones:
         yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
     moves = fleet.migration.moves if fleet.migration else {}
-    for key in ("old_databases", "old_folders"):
+    for key in ("old_databases", "old_folders", "old_queues", "old_standbys", "old_services", "old_names"):
         for name in getattr(fleet.environment, key):
             yield from unresolved(file, key, name, moves, "move")
     if fleet.environment.communes != "all":

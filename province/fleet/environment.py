@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, mode
 
 from province.fleet.commune import CommuneCode
 from province.fleet.fact import DeviceName, Fact, NonBlank, Slug
+from province.fleet.old_sides import OldDatabase, OldFolder, OldName, OldQueue, OldService, OldStandby, Watcher
 from province.fleet.province import AddressPlan, DomainName, ZoneName
 from province.fleet.site import HostRole, NetworkEngine
 from province.fleet.system import Component
@@ -81,43 +82,6 @@ class SiteOverlay(Fact):
     network_engine: NetworkEngine | None = None
 
 
-class OldDatabase(Fact):
-    """How both databases of a move are reached: keys and values as libpq reads them, without passwords (`.pgpass`).
-
-    The other two say how each side reaches the other; null: in the same way as the controller does.
-    """
-
-    source: NonBlank
-    target: NonBlank
-    source_from_target: NonBlank | None = None
-    target_from_source: NonBlank | None = None
-
-    @model_validator(mode="after")
-    def _without_password(self) -> Self:
-        if any("password=" in (one or "").replace(" ", "") for one in vars(self).values()):
-            raise ValueError("holds a password: it belongs into the file that PGPASSFILE names")
-        return self
-
-
-class OldFolder(Fact):
-    """How both folders of a move are reached: `/path` on the controller, or `host:/path` as ssh and rsync read it.
-
-    rsync runs on the new side's host and pulls, so that one has to reach the old side by the same words.
-    """
-
-    source: NonBlank
-    target: NonBlank
-
-    @model_validator(mode="after")
-    def _reached(self) -> Self:
-        for place in (self.source, self.target):
-            if not (place.partition(":")[2] or place).startswith("/"):
-                raise ValueError(f"{place!r} is no absolute path")
-        if ":" in self.target and ":" not in self.source:
-            raise ValueError("`source` lies on the controller, and `target` on a host that cannot pull from there")
-        return self
-
-
 class Environment(Fact):
     """The overlay of one environment, `inventories/<id>/environment.yml`."""
 
@@ -159,8 +123,15 @@ class Environment(Fact):
     requires_verified: bool
     """Whether unverified facts that a system depends on stop this environment."""
     old_databases: dict[Slug, OldDatabase] = Field(default_factory=dict)
-    """By move (`migration/moves.yml`); a move that is neither here nor in `old_folders` cannot be carried out."""
+    """By move (`migration/moves.yml`); a move that is in none of these cannot be carried out."""
     old_folders: dict[Slug, OldFolder] = Field(default_factory=dict)
+    old_standbys: dict[Slug, OldStandby] = Field(default_factory=dict)
+    old_queues: dict[Slug, OldQueue] = Field(default_factory=dict)
+    old_services: dict[Slug, OldService] = Field(default_factory=dict)
+    old_names: dict[Slug, tuple[OldName, ...]] = Field(default_factory=dict)
+    """By move: names that are switched with it; a move without one is reached by no name of ours."""
+    watchers: tuple[Watcher, ...] = ()
+    """Who is asked, after a cut-over, what brings a move back (`trigger.asks`)."""
 
     @property
     def accounts(self) -> tuple[Account, ...]:

@@ -74,13 +74,25 @@ class OldHost(Fact):
 
 
 class Trigger(Fact):
-    """When a move has to go back: `over` that many of `unit`, for that many minutes on end."""
+    """When a move has to go back: more than `over` of `unit`, for that many minutes on end.
+
+    `compares`: the figure is what both sides do not hold alike though writes flow back. `asks`: the watchers of the new
+    site are asked it (PromQL). Neither: nobody measures it by now, and people have to look.
+    """
 
     what: NonBlank
     over: NonNegativeFloat
     unit: NonBlank
     minutes: NonNegativeInt
+    compares: bool = False
+    asks: NonBlank | None = None
     source: SourceRef
+
+    @model_validator(mode="after")
+    def _one_figure(self) -> Self:
+        if self.compares and self.asks:
+            raise ValueError("`compares` and `asks` are two figures: keep one")
+        return self
 
 
 class Move(Fact):

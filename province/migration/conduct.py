@@ -81,25 +81,29 @@ def advance(order: Order, wanted: Phase, journal: Writer, hands: Hands) -> Outco
     return _each(order, order.moves, wanted, journal, hands)
 
 
-def roll_back(order: Order, journal: Writer, hands: Hands) -> Outcome:
-    """Bring every move of a wave back to the old side, the last first; refused where writes would be lost."""
+def roll_back(order: Order, journal: Writer, hands: Hands, why: str = "") -> Outcome:
+    """Bring every move of a wave back to the old side, the last first; refused where writes would be lost.
+
+    `why`: what made it go back, where nobody typed the command.
+    """
     for move in order.moves:
         after = hands.phase(move) in {Phase.CUT_OVER, Phase.SOAKING}
-        if after and (why := loses_writes(move, hands.written_since_cut_over(move))):
+        if after and (loss := loses_writes(move, hands.written_since_cut_over(move))):
             mend = "carry them over by hand first, or mend what is wrong there"
-            raise ProvinceError(f"{move.id}: {why}", hint=mend)
+            raise ProvinceError(f"{move.id}: {loss}", hint=mend)
     there = tuple(move for move in reversed(order.moves) if hands.phase(move) is not Phase.DECLARED)
-    return _each(order, there, Phase.ROLLED_BACK, journal, hands)
+    return _each(order, there, Phase.ROLLED_BACK, journal, hands, why)
 
 
-def _each(order: Order, moves: Iterable[Move], wanted: Phase, journal: Writer, hands: Hands) -> Outcome:
+def _each(order: Order, moves: Iterable[Move], wanted: Phase, journal: Writer, hands: Hands, why: str = "") -> Outcome:
     outcome = Outcome({})
     for move in moves:
         now = hands.phase(move)
         if now is not wanted and not _beyond(now, wanted):
-            if why := refused(now, wanted):
-                raise ProvinceError(f"{move.id}: {why}", hint="`province migrate status` shows where each move stands")
-            shut = _step(order, move, wanted, journal, hands)
+            if reason := refused(now, wanted):
+                hint = "`province migrate status` shows where each move stands"
+                raise ProvinceError(f"{move.id}: {reason}", hint=hint)
+            shut = _step(order, move, wanted, journal, hands, why)
             now = hands.phase(move)
             outcome = replace(outcome, phases=outcome.phases | {move.id: now})
             if shut:
@@ -113,7 +117,7 @@ def _beyond(now: Phase, wanted: Phase) -> bool:
     return now in FORWARD and wanted in FORWARD and FORWARD.index(now) > FORWARD.index(wanted)
 
 
-def _step(order: Order, move: Move, wanted: Phase, journal: Writer, hands: Hands) -> tuple[Judgement, ...]:
+def _step(order: Order, move: Move, wanted: Phase, journal: Writer, hands: Hands, why: str) -> tuple[Judgement, ...]:
     """One move, one phase; the gates that are not open, if any."""
 
     def say(kind: Kind, said: str = "") -> None:
@@ -129,7 +133,7 @@ def _step(order: Order, move: Move, wanted: Phase, journal: Writer, hands: Hands
     if shut:
         say(Kind.SHUT, "; ".join(f"{one.gate} {one.verdict}: {one.said}" for one in shut))
         return shut
-    say(Kind.BEGUN, "; ".join(f"{one.gate}: {one.said}" for one in judged))
+    say(Kind.BEGUN, "; ".join([*([why] if why else []), *(f"{one.gate}: {one.said}" for one in judged)]))
     try:
         hands.act(move, wanted)
     except ProvinceError as error:

@@ -29,7 +29,8 @@ class Measured(Fact):
 
     `obstacles` are what the method cannot carry over; `different` names what is not the same on both sides, after
     `compared` items were compared out of `items`. What begins with `rehearsed` is of the newest rehearsal; `archived`
-    is when the backup was made that is kept for good, as long as its file is what it was.
+    is when the backup was made that is kept for good, as long as its file is what it was. `names_waiting` are names
+    that somebody may still keep for long; null also where users come by no name.
     """
 
     obstacles: tuple[str, ...] | None = None
@@ -49,6 +50,7 @@ class Measured(Fact):
     probes_failed: tuple[str, ...] | None = None
     cut_over: dt.datetime | None = None
     clock_offset_ms: float | None = None
+    names_waiting: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ def _before_freeze(asked: Question) -> Iterator[Judgement]:
     yield _approved(asked)
     yield _backup(asked)
     yield from _rehearsal(asked)
+    if seen.names_waiting is not None:
+        yield _none_of(seen.names_waiting, "names", "nobody keeps an old address for long")
     offset = seen.clock_offset_ms
     most_ms = asked.clock_limit_ms
     yield _say("clock", None if offset is None else abs(offset) <= most_ms, f"{offset} ms off, at most {most_ms}")

@@ -62,11 +62,11 @@ class Source:
 COPIES_ALL_THE_TIME = frozenset({Method.LOGICAL, Method.PHYSICAL, Method.FILES, Method.MAILBOXES})
 """Methods whose target follows the source long before the freeze; the others copy while the source is frozen."""
 
-FLOWS_BACK = frozenset({Method.LOGICAL, Method.FILES, Method.MAILBOXES})
-"""Methods by which new writes flow back to the old side after the cut-over.
+FLOWS_BACK = frozenset({Method.LOGICAL, Method.FILES, Method.QUEUE, Method.MAILBOXES})
+"""Methods by which new writes flow back to the old side after the cut-over: all the time, or on the way back.
 
-A promoted standby of another timeline, a dump and a drained queue do not: their way back ends at the cut-over, unless
-nothing was written since. The gate before the cut-over says so.
+A promoted standby of another timeline and a dump do not: their way back ends at the cut-over, unless nothing was
+written since. The gate before the cut-over says so.
 """
 
 FOLLOWS_A_SCHEMA = frozenset({Method.LOGICAL, Method.PHYSICAL})

@@ -16,6 +16,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, TypeAdapter, Valid
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fact import Fact, Slug
+from province.fleet.migration import Phase
 from province.verify.chain import body_of, chained, ends_of, follow, link
 from province.verify.signature import Authority, Signer
 
@@ -69,9 +70,24 @@ class Wiped(_Proof):
     archive_sha256: str
 
 
-Proof = Rehearsal | Backup | Wiped
-Kind = TypeVar("Kind", Rehearsal, Backup, Wiped)
-_PROOF: TypeAdapter[Proof] = TypeAdapter(Annotated[Rehearsal | Backup | Wiped, Field(discriminator="kind")])
+class Step(_Proof):
+    """A move was brought to a phase: when that began, by whose leave; `time` is when it was over.
+
+    What was compared before it, where something was: `compared` of `items` chunks, files or messages, none of them
+    different.
+    """
+
+    kind: Literal["step"] = "step"
+    phase: Phase
+    began: datetime
+    approved_by: tuple[str, ...]
+    compared: NonNegativeInt | None = None
+    items: NonNegativeInt | None = None
+
+
+Proof = Rehearsal | Backup | Wiped | Step
+Kind = TypeVar("Kind", Rehearsal, Backup, Wiped, Step)
+_PROOF: TypeAdapter[Proof] = TypeAdapter(Annotated[Rehearsal | Backup | Wiped | Step, Field(discriminator="kind")])
 
 
 class Book:

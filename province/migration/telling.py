@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from province.fleet.calendar import Freeze
-from province.fleet.migration import Migration, MigrationWave, Phase
+from province.fleet.migration import Migration, MigrationWave, Move, Phase
 from province.migration.desk import GIB
 from province.migration.journal import Line
 from province.migration.phases import FORWARD, on_source, on_target
 from province.migration.proofs import Backup, Rehearsal
+from province.migration.watch import Seen
 
 
 def overview(
@@ -44,11 +45,22 @@ def steps(migration: Migration, wave: MigrationWave, lang: str) -> Iterator[str]
         goes = f"to {move.system}" if move.system else "to the archive"
         yield f"{move.id}  {move.treatment} by {move.method} {goes}, {move.size_gib:.0f} GiB"
         if trigger := move.trigger:
-            yield f"  goes back at: {trigger.what}, {trigger.over:g} {trigger.unit} for {trigger.minutes} min"
+            by = "" if trigger.compares or trigger.asks else "; nobody measures it by now: people have to look"
+            yield f"  goes back over: {trigger.what}, {trigger.over:g} {trigger.unit} for {trigger.minutes} min{by}"
         for phase in FORWARD:
             new, old = on_target(phase, move.method), on_source(phase, move.method)
             sides = f"old {old.writes} writes{'' if old.kept else ', wiped'}; new {new.writes} writes"
             yield f"  {phase:12} {sides}, changes flow: {new.stream}{'; users are here' if new.serves else ''}"
+
+
+def measured(move: Move, seen: Seen) -> str:
+    """A figure beside the threshold of its trigger."""
+    trigger = move.trigger
+    if trigger is None:
+        return "nothing brings it back by itself"
+    unknown = f"nobody could measure it{': ' * bool(seen.why)}{seen.why}"
+    figure = unknown if seen.figure is None else f"{seen.figure:g} {trigger.unit}"
+    return f"{trigger.what}: {figure}, goes back over {trigger.over:g} for {trigger.minutes} min"
 
 
 def rehearsed(migration: Migration, proofs: Iterable[Rehearsal]) -> Iterator[str]:

@@ -14,12 +14,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
+from province.migration.proofs import Proof
 from province.verify.evidence import Evidence, read_evidence
 from province.verify.ledger import Written
 from province.verify.pages.by_control import Controls
 from province.verify.pages.by_place import certificates, site_pages, system_pages
 from province.verify.pages.exports import as_csv, as_junit
 from province.verify.pages.layers import layers_page
+from province.verify.pages.moves import moves_page
 from province.verify.pages.oscal import as_oscal
 from province.verify.pages.table import Page
 from province.verify.pages.view import SYMBOLS, TEMPLATES, Language, Report
@@ -37,15 +39,17 @@ def build_report(
     *,
     made: datetime | None = None,
     ledger: tuple[Written, ...] = (),
+    proofs: tuple[Proof, ...] = (),
 ) -> Path:
     """Write the pages into `out_dir` and return the path of the first one.
 
     The newest record of each check counts, whichever file it is in. `made` is the moment that ages are counted to;
     now when it is left out. `ledger` says which runs are sealed and signed; without it no commune is accepted.
+    `proofs` is the book of the move of the old machine rooms.
     ProvinceError when a file is broken or belongs to another environment.
     """
     evidence = [_of_environment(read_evidence(path), fleet.environment.id) for path in evidence_files]
-    report = Report(fleet, evidence, lang, made or datetime.now(UTC), ledger)
+    report = Report(fleet, evidence, lang, made or datetime.now(UTC), ledger, proofs)
     files = dict(_files(report))
     for name, text in files.items():
         path = out_dir / name
@@ -85,6 +89,8 @@ def _pages(report: Report, controls: Controls) -> Iterator[Page]:
     yield from controls.pages()
     yield from certificates(report)
     yield layers_page(report)
+    if moves := moves_page(report):
+        yield moves
 
 
 def _of_environment(evidence: Evidence, environment: str) -> Evidence:

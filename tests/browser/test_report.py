@@ -201,7 +201,7 @@ def test_the_map_has_every_commune_and_leads_to_its_certificate(page: WebDriver)
 
 
 PAGES = ("controls.html", "controls/25.html", "systems.html", "systems/e-office.html", "sites/rach-gia.html",
-         "layers.html", "dossier.html", "communes/31078.html")  # fmt: skip
+         "layers.html", "moves.html", "dossier.html", "communes/31078.html")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PAGES)

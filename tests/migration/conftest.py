@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.migration.postgresql.copy import take_away
 from province.migration.postgresql.logical import Pair
@@ -32,8 +33,13 @@ def clusters() -> Iterator[tuple[Cluster, Cluster]]:
 
 
 @pytest.fixture(scope="session")
-def office() -> Office:
-    return Office.of(load_fleet("lab"), "An Giang", 21_000, every=10, attachment_bytes=100)
+def fleet() -> Fleet:
+    return load_fleet("lab")
+
+
+@pytest.fixture(scope="session")
+def office(fleet: Fleet) -> Office:
+    return Office.of(fleet, "An Giang", 21_000, every=10, attachment_bytes=100)
 
 
 @pytest.fixture

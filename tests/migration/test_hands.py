@@ -153,4 +153,6 @@ def test_a_small_database_goes_all_the_way_by_dump(pair: Pair, tmp_path: Path) -
     with pytest.raises(ProvinceError, match="unknown number of writes since the cut-over would be lost"):
         conducted.back()
     conducted.passed = timedelta(days=15)
-    assert hands[move.id].backup(move).final is False
+    assert hands[move.id].backup(move).final
+    conducted.to(Phase.RETIRED)
+    assert conducted.phase() is Phase.RETIRED

@@ -9,14 +9,8 @@ import pytest
 
 from province.errors import ProvinceError
 from province.fleet.fleet import Fleet
-from province.fleet.load import load_fleet
 from province.migration.postgresql.logical import Pair
 from province.migration.samples import Office
-
-
-@pytest.fixture(scope="module")
-def fleet() -> Fleet:
-    return load_fleet("lab")
 
 
 def rows(office: Office) -> list[bytes]:

@@ -93,3 +93,38 @@ def test_bad_ways_to_folders_are_refused(data: Path, edit: Edit, source: str, ta
 def test_a_method_that_nobody_carries_out_is_named() -> None:
     with pytest.raises(ProvinceError, match=r"are carried out by now: mail-an-giang \(mailboxes\)"):
         run("advance", "2")
+
+
+QUEUE = "{source: nats://old, target: nats://new, stream: s}"
+SERVICE = "{logs: /var/log, stop: a, start: b, runs: c, answers: /healthz}"
+STANDBY = "{source: host=old, target: host=new, data: /d, programs: /p, spare_port: 0}"
+NAME = "name: vanban.cu.example, server: 192.0.2.53, key: /etc/move.key, old: [192.0.2.1]"
+
+
+@pytest.mark.parametrize(
+    ("reach", "said"),
+    [
+        (f"old_queues: {{document-gateway-an-giang: {QUEUE.replace('//old', '//a:b@old')}}}", "holds a password"),
+        (f"old_queues: {{document-gateway: {QUEUE}}}", "no such move"),
+        (f"old_names: {{trial-an-giang: [{{{NAME}, zone: cu.example, new: [192.0.2.1]}}]}}", "two places"),
+        (f"old_names: {{trial-an-giang: [{{{NAME}, zone: moi.example, new: [192.0.2.2]}}]}}", "is no name of"),
+        (f"old_services: {{data-exchange-an-giang: {SERVICE}}}", "is not asked over HTTP"),
+        (f"old_standbys: {{one-stop-an-giang: {STANDBY}}}", "spare_port"),
+    ],
+)
+def test_bad_ways_to_other_sides_are_refused(data: Path, edit: Edit, reach: str, said: str) -> None:
+    edit("lab/environment.yml", "requires_verified: false\n", f"requires_verified: false\n{reach}\n")
+    with pytest.raises(BadData, match=said):
+        load_fleet("lab", data)
+
+
+def test_a_trigger_has_one_figure(data: Path, edit: Edit) -> None:
+    edit("fleet/migration/moves.yml", "compares: true, source", "compares: true, asks: up, source")
+    with pytest.raises(BadData, match="are two figures: keep one"):
+        load_fleet("lab", data)
+
+
+def test_a_plan_says_which_trigger_people_have_to_look_at() -> None:
+    text = run("plan", "3")
+    assert "goes back over: lost or duplicated documents, 0 documents for 0 min\n" in text
+    assert "documents not acknowledged for an hour, 0 documents for 0 min; nobody measures it by now" in text

@@ -168,7 +168,7 @@ def test_host_page_tells_the_worst_first_and_escapes_what_hosts_say(folder: Path
 
 def test_pages_fetch_nothing_and_their_links_lead_somewhere(lab: Fleet, folder: Path) -> None:
     pages = sorted((folder / "en").rglob("*.html"))
-    lists = len(("index", "controls", "systems", "dossier", "layers"))
+    lists = len(("index", "controls", "systems", "dossier", "layers", "moves"))
     parts: tuple[Sized, ...] = (lab.hosts, lab.controls, lab.systems, lab.communes, lab.data_centres)
     assert len(pages) == sum(len(part) for part in parts) + lists
     for path in pages:

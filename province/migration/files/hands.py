@@ -82,6 +82,10 @@ class FilesHands:
         """Nobody counts: what the new side took is copied back."""
         return None
 
+    def strayed(self, _move: Move, /) -> int | None:
+        """Nobody can tell: what the new side takes reaches the old one on the way back only."""
+        return None
+
     def rehearse(self, move: Move) -> Rehearsal:
         """Copy into a folder beside the new one, as a move would; what nobody changed meanwhile is compared."""
         way = self.way

@@ -9,6 +9,8 @@ from province.migration.postgresql.fence import SCHEMA, USER_TABLES
 from province.migration.postgresql.server import Server
 
 CHUNK_ROWS = 10_000
+SAME_TEXT = "SET datestyle = 'ISO'; SET timezone = 'UTC'; SET extra_float_digits = 1;"
+"""Settings by which a value has the same text on every server."""
 
 _UNCOMPARED = f"""
 SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0
@@ -33,7 +35,7 @@ ORDER BY 1
 """
 """Not-null constraints stand in `attnotnull`: PostgreSQL 18 lists them as constraints, too."""
 
-_KEYS = f"""
+KEYS = f"""
 SELECT t.name, string_agg(quote_ident(a.attname), ',' ORDER BY array_position(i.indkey::int2[], a.attnum)),
     (SELECT string_agg(CASE c.atttypid WHEN 'bytea'::regtype THEN format('md5(t.%I)', c.attname)
         ELSE format('t.%I', c.attname) END, ',' ORDER BY c.attname)
@@ -66,9 +68,8 @@ def chunks(server: Server, snapshot: str = "") -> dict[str, str]:
     With the name of a snapshot, of the rows as they were in it.
     """
     found = {}
-    for table, key, columns in server.rows(_KEYS):
-        sql = f"""{_seen(snapshot)}
-        SET datestyle = 'ISO'; SET timezone = 'UTC'; SET extra_float_digits = 1;
+    for table, key, columns in server.rows(KEYS):
+        sql = f"""{_seen(snapshot)} {SAME_TEXT}
         SELECT chunk, md5(string_agg(row, '' ORDER BY number)) FROM (
             SELECT number, (number - 1) / {CHUNK_ROWS} AS chunk, md5(body) AS row FROM (
                 SELECT row_number() OVER (ORDER BY {key}) AS number, ROW({columns})::text AS body

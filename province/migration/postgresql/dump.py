@@ -15,6 +15,7 @@ from province.fleet.migration import Phase
 from province.migration.postgresql import fence, mark
 from province.migration.postgresql.compare import different, uncompared
 from province.migration.postgresql.copy import copy_schema, dump, empty, restore
+from province.migration.postgresql.rehearsal import Course, rehearse
 from province.migration.postgresql.server import Server
 
 _OVER = frozenset({Phase.CUT_OVER, Phase.SOAKING})
@@ -27,6 +28,11 @@ class ByDump:
     source: Server
     target: Server
     place: Path | None = None
+
+    @property
+    def notes(self) -> Server:
+        """The new side carries the note."""
+        return self.target
 
     def between(self, source: Server, target: Server) -> ByDump:
         """The same way between two other databases."""
@@ -92,8 +98,13 @@ class ByDump:
                     f"the new side took writes since the cut-over, and none flow back: {', '.join(wrong)}",
                     hint="carry them over by hand first, or mend what is wrong there; the new side goes on",
                 )
-        fence.open_(self.source)
+        # First the note: killed in between, nobody compares what the old side took since.
         mark.write(self.target, mark.Mark(Phase.ROLLED_BACK))
+        fence.open_(self.source)
+
+    def rehearse(self, file: Path) -> Course:
+        """Carry the move out on databases beside these two."""
+        return rehearse(self, file)
 
     def let_go(self) -> None:
         """Nothing holds the old side."""

@@ -13,8 +13,9 @@ from province.migration.postgresql import fence, mark
 from province.migration.postgresql.compare import different, schema
 from province.migration.postgresql.copy import Proved, take_away
 from province.migration.postgresql.probe import failed
-from province.migration.postgresql.rehearsal import prove_backup, rehearse
+from province.migration.postgresql.rehearsal import prove_backup
 from province.migration.postgresql.session import clock_offset_ms
+from province.migration.postgresql.strayed import strayed
 from province.migration.postgresql.way import Way
 from province.migration.proofs import Backup, Rehearsal, Wiped
 
@@ -28,9 +29,12 @@ class DatabaseHands:
 
     def phase(self, _move: Move) -> Phase:
         """Where a move stands, asked of both sides."""
-        noted = mark.read(self.way.target)
+        noted = mark.read(self.way.notes)
         if noted is None:
             return Phase.DECLARED
+        if noted.phase is Phase.ROLLED_BACK and fence.refuses(self.way.source):
+            # A way back that was killed before the old side was opened.
+            return Phase.FROZEN
         if noted.phase in {Phase.CUT_OVER, Phase.SOAKING, Phase.RETIRED, Phase.ROLLED_BACK}:
             return noted.phase
         if self.way.frozen():
@@ -48,7 +52,7 @@ class DatabaseHands:
         if wanted is Phase.SOAKING:
             return seen.model_copy(update={"probes_failed": failed(way)})
         if wanted is Phase.RETIRED:
-            noted = mark.read(way.target)
+            noted = mark.read(way.notes)
             return seen.model_copy(update={"cut_over": noted.cut_over if noted else None})
         if wanted not in {Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER}:
             return seen
@@ -75,13 +79,13 @@ class DatabaseHands:
             case Phase.REPLICATING:
                 way.replicate()
             case Phase.REHEARSED:
-                mark.write(way.target, mark.Mark(Phase.REHEARSED))
+                mark.write(way.notes, mark.Mark(Phase.REHEARSED))
             case Phase.FROZEN:
                 way.freeze()
             case Phase.CUT_OVER:
                 way.cut_over()
             case Phase.SOAKING:
-                mark.write(way.target, replace(self._noted(move), phase=Phase.SOAKING))
+                mark.write(way.notes, replace(self._noted(move), phase=Phase.SOAKING))
             case Phase.RETIRED:
                 self._retire(move)
             case Phase.ROLLED_BACK:
@@ -95,9 +99,16 @@ class DatabaseHands:
             return None
         return 0 if not different(self.way.source, self.way.target)[0] else None
 
+    def strayed(self, _move: Move, /) -> int | None:
+        """Rows that one side lacks or has otherwise, after the stream back was drained; None where there is none."""
+        way = self.way
+        if not way.flows_back():
+            return None
+        return strayed(way.source, way.target, lambda: _drained(way))
+
     def rehearse(self, move: Move) -> Rehearsal:
         """Carry a move out on copies beside both sides; the book keeps how it went, and the backup that it proved."""
-        course = rehearse(self.way, self.desk.dump_of(move))
+        course = self.way.rehearse(self.desk.dump_of(move))
         self._keep(move, course.backup, final=False)
         proof = Rehearsal(
             time=self.desk.now(),
@@ -118,7 +129,7 @@ class DatabaseHands:
 
     def backup(self, move: Move) -> Backup:
         """Dump the old side, restore that beside it, compare; the dump and its checksum are kept."""
-        final = self.way.frozen()
+        final = fence.refuses(self.way.source)
         return self._keep(move, prove_backup(self.way.source, self.desk.dump_of(move)), final=final)
 
     def _keep(self, move: Move, made: Proved, *, final: bool) -> Backup:
@@ -149,7 +160,7 @@ class DatabaseHands:
         if not noted.wiping:
             self.way.let_go()
             noted = replace(noted, wiping=self.way.source.ask("SELECT current_database()"))
-            mark.write(self.way.target, noted)
+            mark.write(self.way.notes, noted)
         take_away(self.way.source.other("postgres"), noted.wiping)
         proof = Wiped(
             time=self.desk.now(),
@@ -162,10 +173,10 @@ class DatabaseHands:
             archive_sha256=archive.sha256,
         )
         self.desk.book.add(proof)
-        mark.write(self.way.target, replace(noted, phase=Phase.RETIRED))
+        mark.write(self.way.notes, replace(noted, phase=Phase.RETIRED))
 
     def _roll_back(self, move: Move) -> None:
-        noted = mark.read(self.way.target)
+        noted = mark.read(self.way.notes)
         if noted and noted.wiping:
             raise ProvinceError(
                 f"{move.id}: the old side is being wiped, and nothing leads back to it",
@@ -174,10 +185,15 @@ class DatabaseHands:
         self.way.roll_back()
 
     def _noted(self, move: Move) -> mark.Mark:
-        noted = mark.read(self.way.target)
+        noted = mark.read(self.way.notes)
         if noted is None or noted.cut_over is None:
             raise ProvinceError(
                 f"{move.id}: the new side does not say when it was cut over",
                 hint=f"the comment on its schema {fence.SCHEMA} was changed: the journal names the moment",
             )
         return noted
+
+
+def _drained(way: Way) -> None:
+    if not way.flows_back():
+        raise ProvinceError(f"{way.target.conninfo}: the stream back is gone", hint="nothing was switched")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from province.errors import ProvinceError
 from province.fleet.migration import Phase
 from province.migration.postgresql import fence, mark
 from province.migration.postgresql.compare import obstacles
 from province.migration.postgresql.copy import copy_schema
+from province.migration.postgresql.rehearsal import Course, rehearse
 from province.migration.postgresql.server import Server
 
 THERE, BACK = "province_there", "province_back"
@@ -27,6 +29,11 @@ class Pair:
     target: Server
     copy_seconds: float = 86400
     drain_seconds: float = 60
+
+    @property
+    def notes(self) -> Server:
+        """The new side carries the note."""
+        return self.target
 
     def between(self, source: Server, target: Server) -> Pair:
         """The same way between two other databases."""
@@ -111,6 +118,10 @@ class Pair:
             return False
         self._drain(self.target, BACK)
         return True
+
+    def rehearse(self, file: Path) -> Course:
+        """Carry the move out on databases beside these two."""
+        return rehearse(self, file)
 
     def let_go(self) -> None:
         """Take both streams away: from here on nothing leads back."""

@@ -43,30 +43,35 @@ def rehearse(way: Way, file: Path) -> Course:
         new = copies.enter_context(beside(way.target, SUFFIX))
         if fence.refuses(way.source):
             fence.open_(old)
-        copy = way.between(old, new)
-        began = time.monotonic()
-        copy.provision()
-        copy.replicate()
-        copied = time.monotonic()
-        copy.freeze()
-        same = schema(old) == schema(new)
-        wrong, compared = different(old, new)
-        copy.cut_over()
-        over = time.monotonic()
-        copy.roll_back()
-        back = time.monotonic()
-        wrong_back, _ = different(old, new)
-        return Course(
-            backup,
-            rows(old),
-            int(old.ask("SELECT pg_database_size(current_database())")),
-            round(copied - began, 2),
-            round(over - copied, 2),
-            round(back - over, 2),
-            same,
-            compared,
-            (*backup.different, *wrong, *(f"{one} after the way back" for one in wrong_back)),
-        )
+        return course_of(way.between(old, new), backup)
+
+
+def course_of(copy: Way, backup: Proved) -> Course:
+    """Carry a move out between copies, there and back, with a clock in the hand."""
+    old, new = copy.source, copy.target
+    began = time.monotonic()
+    copy.provision()
+    copy.replicate()
+    copied = time.monotonic()
+    copy.freeze()
+    same = schema(old) == schema(new)
+    wrong, compared = different(old, new)
+    copy.cut_over()
+    over = time.monotonic()
+    copy.roll_back()
+    back = time.monotonic()
+    wrong_back, _ = different(old, new)
+    return Course(
+        backup,
+        rows(old),
+        int(old.ask("SELECT pg_database_size(current_database())")),
+        round(copied - began, 2),
+        round(over - copied, 2),
+        round(back - over, 2),
+        same,
+        compared,
+        (*backup.different, *wrong, *(f"{one} after the way back" for one in wrong_back)),
+    )
 
 
 def prove_backup(source: Server, file: Path) -> Proved:

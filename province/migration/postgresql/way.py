@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
 
 from province.migration.postgresql.server import Server
+
+if TYPE_CHECKING:
+    from province.migration.postgresql.rehearsal import Course
 
 
 class Way(Protocol):
@@ -18,6 +22,11 @@ class Way(Protocol):
     @property
     def target(self) -> Server:
         """The new one."""
+        ...
+
+    @property
+    def notes(self) -> Server:
+        """The database that carries the note about the move."""
         ...
 
     def between(self, source: Server, target: Server) -> Self:
@@ -62,6 +71,10 @@ class Way(Protocol):
 
     def roll_back(self) -> None:
         """Let writes in on the old side again."""
+        ...
+
+    def rehearse(self, file: Path) -> Course:
+        """Carry the move out on copies, there and back; `file` keeps a dump of the old side."""
         ...
 
     def let_go(self) -> None:

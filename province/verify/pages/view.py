@@ -18,6 +18,7 @@ from province.fleet.documents import read_yaml
 from province.fleet.fact import Body
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
+from province.migration.proofs import Proof
 from province.verify.evidence import Evidence, Record, latest
 from province.verify.ledger import Sealed, Written, kept
 from province.verify.outcome import Outcome
@@ -106,6 +107,7 @@ class Report:
         lang: Language,
         made: datetime,
         ledger: tuple[Written, ...] = (),
+        proofs: tuple[Proof, ...] = (),
     ) -> None:
         self.fleet = fleet
         self.evidence = sorted(evidence, key=lambda one: one.run.started)
@@ -114,6 +116,7 @@ class Report:
         self.records = latest(self.evidence)
         self.words = _words(lang)
         self.ledger = ledger
+        self.proofs = proofs
         self.sealed: dict[str, Sealed] = {entry.run: entry for entry in kept(ledger)}
         self._rows: dict[str, Row] = {}
 
@@ -188,6 +191,7 @@ class Report:
             "communes": communes,
             "map": self.map(communes),
             "sites": self.fleet.data_centres,
+            "moves": self.fleet.migration is not None,
             "ledger": self.ledger[-1].chain if self.ledger else "",
             "site_hosts": [rows[host.name] for host in self.fleet.hosts.values() if host.site],
             "strangers": sorted(set(self.records) - set(rows)),
