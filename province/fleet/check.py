@@ -28,6 +28,7 @@ from province.fleet.sensors import check_sensors
 from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
 from province.fleet.traffic import check_traffic
+from province.fleet.video import check_video
 from province.fleet.tunnels import check_room
 from province.fleet.work_record import check_work_records
 
@@ -126,6 +127,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         file=fleet.origins["registers/devices"],
         province_file=fleet.origins["province"],
     )
+    yield from check_video(fleet)
     yield from check_migration(fleet)
     yield from check_work_records(
         fleet.registers.work_records.rows,

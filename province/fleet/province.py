@@ -28,6 +28,7 @@ from province.fleet.rollout import Rollout
 from province.fleet.sensors import Sensors
 from province.fleet.site import HostRole
 from province.fleet.traffic import Traffic
+from province.fleet.video import Video
 
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
 
@@ -231,6 +232,7 @@ class Province(Fact):
     monitoring: Monitoring
     relay: Relay
     sensors: Sensors
+    video: Video
     copies: Copies
     evidence: EvidencePlan
     rollout: Rollout
