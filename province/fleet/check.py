@@ -28,8 +28,8 @@ from province.fleet.sensors import check_sensors
 from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
 from province.fleet.traffic import check_traffic
-from province.fleet.video import check_video
 from province.fleet.tunnels import check_room
+from province.fleet.video import check_video
 from province.fleet.work_record import check_work_records
 
 if TYPE_CHECKING:

@@ -106,7 +106,7 @@ class Component(Fact):
     """One part of a system. A workload names its image; null says that nobody has delivered it yet.
 
     `port` is null for a workload that only calls others. Sizes are per replica; with `most_replicas` their number
-    follows the load. `storage_at` is where a workload finds its `storage_gib`. `duty` is that of the hosts which serve a
+    follows the load. `storage_at` is where a workload finds its `storage_gib`. `duty` is that of the hosts that serve a
     component of kind `hosts`; users find it at each of them, at every site that has one.
     """
 

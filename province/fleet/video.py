@@ -40,8 +40,9 @@ class Video(Fact):
 
     Endpoints stand in `zone`, `room_endpoints` in the room of each node; each takes at most `endpoint_allocations` of
     a relay. A relay hands out the ports from `first_port` to `last_port`. At `door_port` it gives a node a credential
-    that ends after `credential_minutes`; `uid` is the number of its account. A node joins every relay once in `try_minutes` and sends for `try_seconds` at
-    the rate of its profile; more than `most_lost` percent lost, or a median delay above `most_delay_ms`, is an alarm.
+    that ends after `credential_minutes`; `uid` is the number of its account. A node joins every relay once in
+    `try_minutes` and sends for `try_seconds` at the rate of its profile. More than `most_lost` percent lost, or a median
+    delay above `most_delay_ms`, is an alarm.
     """
 
     zone: DeviceName
@@ -95,7 +96,7 @@ def relays(system: System) -> Iterator[tuple[str, Component]]:
 
 
 def relay_ports(fleet: Fleet) -> dict[str, int]:
-    """The port of the relay for each protocol; `tcp` is by TLS. Raises nothing: `check_video` says what is wrong."""
+    """The port of a relay for each protocol, `tcp` by TLS; empty for a province without relays."""
     return {
         one.protocol: one.port for system in fleet.systems.values() for _, one in relays(system) if one.port is not None
     }
@@ -131,7 +132,7 @@ def leased_mbps(node: Host) -> int | None:
 
 
 def check_video(fleet: Fleet) -> Iterator[Finding]:
-    """A relay has one port of each protocol, there are ports enough for every room, and every line carries the call of its room."""
+    """A relay has one port of each protocol and ports enough for every room, and every line carries its room's call."""
     video, file = fleet.province.video, fleet.origins["province"]
     yield from unresolved(file, "video.zone", video.zone, [one.id for one in fleet.province.commune_zones], "zone")
     served = [one.protocol for system in fleet.systems.values() for _, one in relays(system)]

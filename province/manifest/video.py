@@ -1,4 +1,4 @@
-"""Video as hosts see it: a node's room, its profile and the relays that it tries out; a relay's ports and credentials."""
+"""Video as hosts see it: a node's room with its profile and the relays to try out; a relay with ports and door."""
 
 from __future__ import annotations
 

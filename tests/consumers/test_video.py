@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -53,15 +54,20 @@ def credential(site: Site, node: Node, relay: Relay, path: str = "/credential") 
     context = ssl.create_default_context(cafile=str(node.place / "ssl/service-ca.pem"))
     context.load_cert_chain(node.place / "ssl/host.pem", node.place / "credentials/host.key")
     wire = http.client.HTTPSConnection("localhost", relay.door_port, timeout=10, context=context)
-    wire.request("GET", path)
-    answer = wire.getresponse()
-    told = answer.read()
-    wire.close()
-    return answer.status, json.loads(told) if answer.status == 200 else {}
+    status, told = answered(wire, path)
+    return status, json.loads(told) if status == 200 else {}
+
+
+def answered(wire: http.client.HTTPSConnection, path: str) -> tuple[int, bytes]:
+    """What a door says; a caller whom it does not know may learn so at the first word, or at the answer."""
+    with contextlib.closing(wire):
+        wire.request("GET", path)
+        answer = wire.getresponse()
+        return answer.status, answer.read()
 
 
 def client(relay: Relay, name: str, password: str, *words: str) -> subprocess.Popen[str]:
-    """coturn's own client: ten packets there and back between two allocations, five seconds with its own pauses."""
+    """Coturn's own client: ten packets there and back between two allocations, five seconds with its own pauses."""
     port = relay.tls_port if "-S" in words else relay.port
     command = [program("turnutils_uclient"), "-y", "-c", "-n", "10", "-z", "50", "-p", str(port), *words]
     whole = [*command, "-u", name, "-w", password, relay.address]
@@ -90,7 +96,7 @@ def test_a_node_joins_every_relay_at_the_rate_of_its_room(site: Site) -> None:
 
 
 def test_clients_of_others_join_by_what_the_door_gave(site: Site, node: Node) -> None:
-    """coturn's own client, as a room's endpoint would: by UDP and by TLS."""
+    """Coturn's own client, as a room's endpoint would: by UDP and by TLS."""
     clients = []
     for relay, words in zip(site.relays, ([], ["-t", "-S"]), strict=True):
         status, shown = credential(site, node, relay)
@@ -173,8 +179,7 @@ def test_the_door_gives_nothing_to_hosts_without_a_room_or_of_another_authority(
     nobody = ssl.create_default_context(cafile=str(pretender.place / "ssl/service-ca.pem"))
     wire = http.client.HTTPSConnection("localhost", relay.door_port, timeout=10, context=nobody)
     with pytest.raises((ssl.SSLError, ConnectionError)):
-        wire.request("GET", "/credential")
-        wire.getresponse()
+        answered(wire, "/credential")
 
 
 def test_when_a_relay_dies_the_other_one_is_used(site: Site, node: Node) -> None:

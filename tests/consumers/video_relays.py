@@ -1,4 +1,4 @@
-"""Real relays of video with their doors on loopback, by the configuration that hosts get but for addresses and folders."""
+"""Real relays of video with their doors on loopback, by what hosts get: only addresses and folders are others."""
 
 from __future__ import annotations
 

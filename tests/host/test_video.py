@@ -55,9 +55,7 @@ def test_a_node_tries_its_relays_out_by_itself(host: Connection, expected: Expec
 
 
 @NODES
-def test_the_zone_of_video_leads_to_its_passages_and_not_to_the_internet(
-    firewall: Ruleset, expected: Expected
-) -> None:
+def test_the_zone_of_video_leads_to_its_passages_and_not_to_the_internet(firewall: Ruleset, expected: Expected) -> None:
     """Rooms reach what flows of the model name, through tunnels; no rule lets them into a bare line."""
     (room,) = expected.facts["video_rooms"]
     zone = room["plan"]["room"]["zone"]
