@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt, StringConstraints, field_validator
 
 from province.fleet.commune import BackupKind, CommuneKind
 from province.fleet.copies import Copies
+from province.fleet.counter import Counter
 from province.fleet.fact import (
     Body,
     DeviceName,
@@ -233,6 +234,7 @@ class Province(Fact):
     relay: Relay
     sensors: Sensors
     video: Video
+    counter: Counter
     copies: Copies
     evidence: EvidencePlan
     rollout: Rollout

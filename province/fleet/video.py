@@ -116,18 +116,16 @@ def spoken_to(fleet: Fleet) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def line_kbps(fleet: Fleet, node: Host) -> float | None:
-    """What video has for itself on the full leased line of a node, kilobit per second; None where nobody stated it."""
-    traffic, mbps = fleet.province.traffic, leased_mbps(node)
-    if mbps is None:
-        return None
+def line_kbps(fleet: Fleet, mbps: int) -> float:
+    """What video has for itself on a full leased line of so many megabit per second, in kilobit per second."""
+    traffic = fleet.province.traffic
     own = traffic.of_zone(fleet.province.video.zone)
     share = own.thin_share if mbps <= traffic.thin_mbps else own.share
     return mbps * KILO * fleet.province.utilisation_limit / 100 * share / 100
 
 
 def leased_mbps(node: Host) -> int | None:
-    """The capacity of a node's leased line, megabit per second."""
+    """The capacity of a node's leased line, megabit per second; None where nobody stated it."""
     return node.interfaces[0].mbps
 
 
@@ -139,15 +137,13 @@ def check_video(fleet: Fleet) -> Iterator[Finding]:
     if served and sorted(served) != ["tcp", "udp"]:
         mend = "one component of `kind: hosts`, `duty: video` with a port by udp, and one by tcp for TLS"
         yield Finding(file, "video", ", ".join(served), "a relay has one port of each protocol", mend)
-    ports, wanted = video.last_port - video.first_port + 1, len(fleet.nodes) * video.allocations
+    lines = [commune.lines.of(body).mbps for commune in fleet.communes.values() for body in fleet.province.bodies]
+    ports, wanted = video.last_port - video.first_port + 1, len(lines) * video.allocations
     if ports < wanted:
-        problem = f"{ports} ports for {wanted} allocations of {len(fleet.nodes)} rooms"
+        problem = f"{ports} ports for {wanted} allocations of {len(lines)} rooms"
         yield Finding(file, "video.last_port", str(video.last_port), problem, "widen the range")
-    for node in fleet.nodes:
-        there, mbps = line_kbps(fleet, node), leased_mbps(node)
-        if there is None or mbps is None:
-            continue
-        profile = video.profile(mbps)
+    for mbps in sorted(set(lines)):
+        profile, there = video.profile(mbps), line_kbps(fleet, mbps)
         if profile.kbps * video.room_endpoints > there:
-            problem = f"video has {there:.0f} kbit/s for {video.room_endpoints} endpoints on the line of {node.name}"
+            problem = f"on a line of {mbps} Mbps video has {there:.0f} kbit/s for {video.room_endpoints} endpoints"
             yield Finding(file, f"video.profiles.{profile.id}.kbps", str(profile.kbps), problem, "lower the rate")

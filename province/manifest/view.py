@@ -11,6 +11,7 @@ from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view, pod_routes
 from province.manifest.copies import copies_view
+from province.manifest.counter import counter_view
 from province.manifest.names import names_view
 from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, peers_of
@@ -52,6 +53,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **relay_view(fleet, host, known),
         **sensors_view(fleet, host, known),
         **video_view(fleet, host, known),
+        **counter_view(fleet, host, known),
         **copies_view(fleet, host, known),
         **promises_view(fleet, host, known),
     }

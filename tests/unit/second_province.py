@@ -181,6 +181,16 @@ def _province() -> dict[str, Any]:
             "most_delay_ms": 200,
             "source": "A",
         },
+        "counter": {
+            "domain": "government",
+            "zone": "users",
+            "port": 443,
+            "subject": "documents",
+            "files_mb": 2,
+            "uid": 850,
+            "door_uid": 851,
+            "source": "A",
+        },
         "copies": {
             "every_hours": 12,
             "oldest_hours": 30,

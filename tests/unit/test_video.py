@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -13,7 +14,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.requests import pods_of
 from province.fleet.site import Duty
-from province.fleet.video import line_kbps
+from province.fleet.video import leased_mbps, line_kbps
 from province.manifest.build import Builder
 from province.manifest.trust import stand_in
 from province.manifest.view import host_facts
@@ -34,14 +35,13 @@ def builder(fleet: Fleet) -> Builder:
 
 def test_every_line_carries_the_call_of_its_room(fleet: Fleet) -> None:
     """204 rooms; the two on 6 Mbps call at half the rate, which is less than what video has there for itself."""
-    rooms = {node.name: host_facts(fleet, node)["video_rooms"] for node in fleet.nodes}
+    rooms = {node.name: cast("Any", host_facts(fleet, node)["video_rooms"]) for node in fleet.nodes}
     assert len(rooms) == 204
     thin = set()
-    for name, (room,) in rooms.items():  # type: ignore[misc]
-        kbps = room["plan"]["room"]["kbps"]
-        there = line_kbps(fleet, fleet.hosts[name])
-        assert there is not None
-        assert kbps <= there
+    for name, (room,) in rooms.items():
+        kbps, mbps = room["plan"]["room"]["kbps"], leased_mbps(fleet.hosts[name])
+        assert mbps is not None
+        assert kbps <= line_kbps(fleet, mbps)
         if kbps == 1000:
             thin.add(name)
     assert thin == {"phu-quoc-party", "phu-quoc-people"}
@@ -107,7 +107,12 @@ def test_the_door_knows_nodes_and_nobody_else(fleet: Fleet, builder: Builder) ->
     [
         (PLAN, "  last_port: 51251", "  last_port: 51000", "1849 ports for 2040 allocations of 204 rooms"),
         (PLAN, "  last_port: 51251", "  last_port: 49151", "last_port 49151 comes before first_port 49152"),
-        (PLAN, "above_mbps: 0,  kbps: 1000", "above_mbps: 0,  kbps: 3000", "video has 2160 kbit/s for 1 endpoints"),
+        (
+            PLAN,
+            "above_mbps: 0,  kbps: 1000",
+            "above_mbps: 0,  kbps: 3000",
+            "on a line of 6 Mbps video has 2160 kbit/s",
+        ),
         (PLAN, "above_mbps: 0,  kbps", "above_mbps: 5,  kbps", "the first is for lines above 0 Mbps"),
         (PLAN, "try_minutes: 15", "try_minutes: 7", "try_minutes 7 does not divide an hour"),
         (PLAN, "video:\n  zone: video\n", "video:\n  zone: vdeo\n", 'did you mean "video"?'),
