@@ -56,7 +56,7 @@ def test_a_citizen_hands_in_while_the_line_is_down(browser: WebDriver, desk: Des
     """Every field has its label, targets fit a finger, nothing goes beyond the edge; the receipt has a number."""
     browser.get(f"https://127.0.0.1:{desk.port}/")
     browser.save_screenshot(str(tmp_path / "form.png"))
-    assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == "vi"  # type: ignore[no-untyped-call]
+    assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == "vi"
     assert browser.find_element(By.TAG_NAME, "h1").text == "Quầy một cửa Đặc khu Phú Quốc"
     assert "chưa kết nối được với tỉnh" in browser.find_element(By.CSS_SELECTOR, "[role=status]").text
     width = browser.get_window_size()["width"]

@@ -127,11 +127,14 @@ def desk_of(relays: Relays, node: Server) -> Iterator[Desk]:
     plan: dict[str, Any] = json.loads(files["/etc/counter/plan.json"].content)
     plan["address"][1] = node.client_port
     (node.place / "credentials/plan.json").write_text(json.dumps(plan), encoding="utf-8")
-    program_text = files["/usr/local/lib/province/counter"].content
-    assert "/usr/local/lib/province/relay" in program_text
-    (place / "counter").write_text(
-        program_text.replace("/usr/local/lib/province/relay", str(node.place / "relay")), encoding="utf-8"
-    )
+    text = files["/usr/local/lib/province/counter"].content
+    for old, new in (
+        ("/usr/local/lib/province/relay", str(node.place / "relay")),
+        ("LOOKS_S, ANSWER_S = 10, 3", "LOOKS_S, ANSWER_S = 0.5, 3"),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (place / "counter").write_text(text, encoding="utf-8")
     for name in ("style.css", "down.html"):
         path = f"/usr/local/share/province/counter/{name}"
         (place / name).write_text(files[path].content, encoding="utf-8")

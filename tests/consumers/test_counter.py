@@ -105,7 +105,12 @@ def test_what_was_not_kept_is_not_called_accepted(relays: Relays) -> None:
         status, shown = desk.hand_in("1" * 32, NAME, b"." * 9_000_000)
         assert (status, "Hồ sơ chưa được nhận" in shown) == (413, True)
         assert kept(node) == 0
-        for number in range(HANDED_IN + 10):
+        assert desk.hand_in("2" * 32, NAME, b"\r\n--" * 200_000)[0] == 200
+        memory = Path(f"/proc/{desk.running[0].pid}/status").read_text(encoding="utf-8")
+        (peak,) = [int(line.split()[1]) / 1000 for line in memory.splitlines() if line.startswith("VmHWM")]
+        print(f"kiosk: {peak:.0f} MB at most, with one megabyte of a file")
+        assert peak < 64
+        for number in range(HANDED_IN + 9):
             assert desk.hand_in(f"{number:032x}", NAME)[0] == 200
         status, shown = desk.hand_in("f" * 32, NAME)
         assert (status, "CHƯA được nhận" in shown, "f" * 32 in shown) == (503, True, True)
