@@ -38,12 +38,8 @@ def asked(computer: str, address: str, *words: str) -> str:
 
 def last(hub: str) -> int:
     """The bytes that a hub keeps of this node's queue: they grow with each dossier."""
-    done = subprocess.run(
-        ["ssh", hub, "sudo du --summarize --bytes /var/lib/relay-government"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["ssh", hub, "sudo du --summarize --bytes /var/lib/relay-government"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stdout.split()[0])
 
