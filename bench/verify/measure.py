@@ -27,6 +27,7 @@ from province.fleet.load import load_fleet
 from province.lab import guest, provision
 from province.lab.state import Place
 from province.verify.evidence import read_evidence
+from province.verify.run import without
 from province.verify.selection import select_hosts
 from province.verify.session import ssh_config
 from province.verify.standing import run_files
@@ -53,7 +54,7 @@ class Course:
         """Run all host tests one way, in as many processes as there are shards; what it cost and what they found."""
         place = FOLDER / way
         shutil.rmtree(place, ignore_errors=True)
-        fixed = ["-q", "-p", "no:cacheprovider", "--tb=no", f"--evidence={place}", f"--commands={FOLDER}/commands.json"]
+        fixed = ["-q", *without(), "--tb=no", f"--evidence={place}", f"--commands={FOLDER}/commands.json"]
         words = [sys.executable, "-m", "pytest", "tests/host", *fixed, *options]
         parts = [",".join(self.hosts[number::shards]) for number in range(shards)]
         command = [

@@ -25,7 +25,10 @@ DEFAULTS = {"0.0.0.0/0", "::/0"}
 
 @dataclass(frozen=True)
 class Expected:
-    """One host as it has to be."""
+    """One host as it has to be.
+
+    Every assertion that names one writes it down: all of it, with the fleet in it, would take longer than the check.
+    """
 
     fleet: Fleet
     host: Host
@@ -33,6 +36,9 @@ class Expected:
     trust: Trust
     facts: dict[str, Any]
     """What the model says of the host, by the names that templates use."""
+
+    def __repr__(self) -> str:
+        return f"Expected({self.host.name})"
 
     @property
     def addresses(self) -> dict[str, frozenset[IPv4Interface | IPv6Interface]]:

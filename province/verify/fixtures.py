@@ -8,9 +8,9 @@ import pytest
 from testinfra.host import Host as Connection
 
 from province.fleet.hosts import Host
+from province.verify.check import Target
 from province.verify.expectations import Expectations, Expected
-from province.verify.session import VERIFICATION, Target
-from province.verify.transport import offered_banner
+from province.verify.session import VERIFICATION
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def connect_to(request: pytest.FixtureRequest) -> Callable[[str], Connection]:
 @pytest.fixture(scope="session")
 def ssh_banner(request: pytest.FixtureRequest, node: Host) -> str:
     """What the host says before it lets anybody in."""
-    return offered_banner(node.name, request.config.stash[VERIFICATION].way.ssh_config)
+    return request.config.stash[VERIFICATION].banner(node.name)
 
 
 @pytest.fixture(scope="session")

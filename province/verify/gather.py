@@ -1,6 +1,7 @@
 """Everything that checks want to know of many hosts: one round trip for each, many hosts at a time.
 
-The OpenSSH client carries it, over the connections that the environment's ssh_config keeps. The program that answers
+The OpenSSH client carries it, over a connection of its own: what a host says before it lets anybody in is one of the
+answers, and who comes over a kept connection does not hear it. The program that answers
 (`on_host`) is sent along, so a host needs nothing but Python. Its standard input is read by that program and never by
 a shell: a host's login shell and locale make no difference.
 """
@@ -21,7 +22,7 @@ from typing import Any
 
 from province.verify.reach import APPLIED
 from province.verify.snapshot import Said, Snapshot, Stamp
-from province.verify.transport import ANSWER_SECONDS, COMMAND_SECONDS, last_words, ssh_words
+from province.verify.transport import ANSWER_SECONDS, COMMAND_SECONDS, FRESH, last_words, ssh_words
 
 ENTER = "sudo -n /usr/bin/python3 -ISc 'import json,sys;exec(json.loads(sys.stdin.readline()))'"
 """What the login shell is given: it means the same to every shell."""
@@ -86,7 +87,7 @@ async def _gather(commands: Mapping[str, Sequence[str]], ssh_config: Path, limit
 async def _ask(name: str, commands: Sequence[str], ssh_config: Path, limits: Limits) -> Gathered:
     """One round trip with one host."""
     process = await asyncio.create_subprocess_exec(
-        *ssh_words(ssh_config, name),
+        *ssh_words(ssh_config, name, *FRESH),
         ENTER,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -103,7 +104,10 @@ async def _ask(name: str, commands: Sequence[str], ssh_config: Path, limits: Lim
         async for line in lines:
             if line.get("end"):
                 stamps = (Stamp(**first["applied"]), Stamp(**line["applied"]))
-                return Gathered(Snapshot(first["boot"], *stamps, time.monotonic(), said))
+                taken = time.monotonic()
+                await _end(process)
+                banner = (await reader).decode(errors="replace")
+                return Gathered(Snapshot(first["boot"], *stamps, taken, said, banner))
             if "number" in line:
                 said[commands[line["number"]]] = _said(line)
     except (_Silent, StopAsyncIteration, ValueError, KeyError, OSError) as error:

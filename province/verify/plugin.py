@@ -17,10 +17,11 @@ import pytest
 from province.errors import ExitCode, ProvinceError
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
+from province.verify.check import Check, Target
 from province.verify.marks import declared_words, fits
 from province.verify.outcome import SHOWN, Outcome, exit_code_of
 from province.verify.selection import select_hosts
-from province.verify.session import NOT_SEALED, VERIFICATION, Check, Target, Verification
+from province.verify.session import NOT_SEALED, VERIFICATION, Verification
 from province.verify.transport import Unreachable
 
 pytest_plugins = ["province.verify.options", "province.verify.telling", "province.verify.fixtures"]
@@ -152,10 +153,15 @@ def _unsampled(run: Verification, items: list[pytest.Item]) -> set[pytest.Item]:
 
 
 def _is_whole(config: pytest.Config) -> bool:
-    """Whether nothing but the hosts was chosen: no test by name, mark or file, and no end at the first failure."""
-    chosen = ("keyword", "markexpr", "deselect", "maxfail", "lf")
+    """Whether nothing but the hosts was chosen: no test by name, mark or file, and no end at the first failure.
+
+    Marks that the project's own settings leave out of every run are no choice; no check on a host has one of them.
+    """
+    chosen = ("keyword", "deselect", "maxfail", "lf")
     named = any("::" in word or word.endswith(".py") for word in config.args)
-    return not named and not any(getattr(config.option, name, None) for name in chosen)
+    words = [*config.getini("addopts"), "-m", ""]
+    marks = config.option.markexpr not in {"", words[words.index("-m") + 1]}
+    return not named and not marks and not any(getattr(config.option, name, None) for name in chosen)
 
 
 @pytest.hookimpl(tryfirst=True)

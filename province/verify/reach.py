@@ -6,7 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from province.verify.transport import ANSWER_SECONDS, last_words, ssh_words
@@ -22,11 +22,15 @@ QUESTION = f"cat /proc/sys/kernel/random/boot_id; sudo -n cat {APPLIED} 2>/dev/n
 
 @dataclass(frozen=True)
 class Answer:
-    """What a host said: its kernel's boot id and the digest of its applied manifest, or why it said nothing."""
+    """What a host said: its kernel's boot id and the digest of its applied manifest, or why it said nothing.
+
+    banner: what it says before it lets anybody in; empty when that was not listened to.
+    """
 
     boot: str | None = None
     manifest: str | None = None
     silence: str = ""
+    banner: str = field(default="", compare=False)
 
     @property
     def reachable(self) -> bool:

@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.verify.batch import Answers, Book
+from province.verify.check import Check
 from province.verify.checkout import CHECKOUT, commit
 from province.verify.connection import Way, ask_here
 from province.verify.evidence import ROUTINE, End, EvidenceFile, Record, Run, file_name
@@ -32,30 +33,12 @@ from province.verify.observed import Looked, Observer
 from province.verify.outcome import Outcome
 from province.verify.reach import Answer, ask_all, digest, moved
 from province.verify.signature import signer_of
+from province.verify.transport import offered_banner
 from province.verify.waivers import find_waiver, waivers_of
 
 SAMPLED_CHECKS = 3
 SAMPLE_TITLE = "What was gathered in one round trip is what the host says when it is asked again."
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One test on one host, as the evidence names it."""
-
-    host: Host
-    test: str
-    title: str
-    subject: str
-    controls: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Target:
-    """A host that checks are made on; `live`: a second time, past what was gathered."""
-
-    host: Host
-    live: bool = False
 
 
 class Verification:
@@ -163,7 +146,7 @@ class Verification:
         self._known.update(name for name, asked in commands.items() if asked)
         assert self.way.answers is not None  # noqa: S101 - only a run that gathers comes here
         self.way.answers.add(snapshots, time.monotonic() - begun)
-        told = {name: Answer(one.boot, digest(one.after.text)) for name, one in snapshots.items()}
+        told = {name: Answer(one.boot, digest(one.after.text), banner=one.banner) for name, one in snapshots.items()}
         return {name: told.get(name) or Answer(silence=one.silence) for name, one in gathered.items()}
 
     def prepare(self, host: Host) -> None:
@@ -211,6 +194,10 @@ class Verification:
         else:
             told = f"{before} by what was gathered, {outcome} by what the host says when it is asked again"
             self.record(about, Outcome.FAIL, f"{told}\n{message}", seconds, looked)
+
+    def banner(self, host: str) -> str:
+        """What the host says before it lets anybody in (RFC 4252, 5.4); Unreachable when it does not answer."""
+        return self._answers[host].banner or offered_banner(host, self.way.ssh_config)
 
     def silence(self, host: str) -> str:
         """Why the host does not answer; empty while it does."""

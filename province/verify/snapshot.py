@@ -33,6 +33,7 @@ class Snapshot:
 
     boot: the kernel's boot id. before, after: what was applied when the first and the last command ran. taken:
     seconds of this machine's own clock (`time.monotonic`), so that a host's wrong clock makes nothing younger.
+    banner: what the host said before it let us in.
     """
 
     boot: str
@@ -40,6 +41,7 @@ class Snapshot:
     after: Stamp
     taken: float
     said: Mapping[str, Said] = field(default_factory=dict)
+    banner: str = ""
 
     def refusal(self, now: float) -> str:
         """Why it may not be used, else empty."""

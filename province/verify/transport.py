@@ -29,6 +29,9 @@ ANSWER_SECONDS = 20.0
 COMMAND_SECONDS = 60.0
 """No single probe may hold up a run longer than this."""
 
+FRESH = ("-o", "ControlPath=none", "-o", "LogLevel=INFO")
+"""For a connection of its own, on which what the host says before it lets anybody in is heard."""
+
 KILLED = 128 + 9
 """What timeout(1) returns for a command that it had to kill."""
 
@@ -103,10 +106,8 @@ def connect(name: str, ssh_config: Path) -> Host:
 
 def offered_banner(name: str, ssh_config: Path) -> str:
     """What the host says to whoever connects, before anybody is let in (RFC 4252, 5.4), on a connection of its own."""
-    words = ssh_words(ssh_config, name)
-    own = ["-o", "ControlPath=none", "-o", "LogLevel=INFO"]
     done = subprocess.run(
-        [*words[:-1], *own, name, "true"],
+        [*ssh_words(ssh_config, name, *FRESH), "true"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=COMMAND_SECONDS,
@@ -117,9 +118,9 @@ def offered_banner(name: str, ssh_config: Path) -> str:
     return done.stderr.decode()
 
 
-def ssh_words(ssh_config: Path, name: str) -> list[str]:
+def ssh_words(ssh_config: Path, name: str, *options: str) -> list[str]:
     """The ssh client's command line up to the command: keys and addresses are the configuration's business."""
-    return ["ssh", "-F", str(ssh_config), "-o", "BatchMode=yes", name]
+    return ["ssh", "-F", str(ssh_config), "-o", "BatchMode=yes", *options, name]
 
 
 def last_words(stderr: bytes) -> str:

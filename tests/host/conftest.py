@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Interface, IPv6Interface
 
 import pytest
 from testinfra.host import Host as Connection
 
 from province.verify import authentication, facts, ruleset
+from province.verify.arrival import Arrivals
 from province.verify.authentication import Pam, Password
 from province.verify.expectations import Expected
 
@@ -40,8 +42,8 @@ def firewall(host: Connection) -> ruleset.Ruleset:
 
 
 @pytest.fixture(scope="session")
-def sysctls(host: Connection) -> dict[str, str]:
-    return facts.parse_sysctls(host.check_output(facts.SYSCTLS))
+def sysctls(host: Connection, expected: Expected) -> dict[str, str]:
+    return facts.parse_sysctls(host.run(facts.sysctls_command(expected.manifest.sysctls)).stdout)
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +64,12 @@ def pam(host: Connection) -> Pam:
 @pytest.fixture(scope="session")
 def packages(host: Connection) -> frozenset[str]:
     return facts.parse_packages(host.check_output(facts.PACKAGES))
+
+
+@pytest.fixture(scope="session")
+def arrivals(connect_to: Callable[[str], Connection]) -> Arrivals:
+    """What has reached the log hosts in this run."""
+    return Arrivals(connect_to)
 
 
 @pytest.fixture(scope="session")

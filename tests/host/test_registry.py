@@ -43,13 +43,13 @@ def test_every_registry_serves_the_pinned_images_to_a_node(
 @NODES
 def test_who_shows_no_certificate_is_not_answered(host: Connection, registries: list[str]) -> None:
     """There is no anonymous reading."""
-    assert "certificate required" in host.check_output(ask(registries[0], LIST, caller="nobody"))
+    assert "certificate required" in host.check_output(ask(registries[0], LIST, callers=["nobody"]))
 
 
 @NODES
 def test_a_certificate_of_somebody_else_is_refused(host: Connection, registries: list[str]) -> None:
     """Only what the service authority signed opens a registry."""
-    assert "unknown ca" in host.check_output(ask(registries[0], LIST, caller="stranger"))
+    assert "unknown ca" in host.check_output(ask(registries[0], LIST, callers=["stranger"]))
 
 
 @NODES

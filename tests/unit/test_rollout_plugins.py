@@ -15,6 +15,7 @@ import pytest
 
 from province.errors import ProvinceError
 from province.manifest.capability import CHECKOUT
+from province.manifest.remembered import Known
 from province.rollout import real_hands
 
 PLAY = """
@@ -94,8 +95,8 @@ def plugin(path: str) -> Any:
 
 
 def test_hosts_that_would_get_something_else_than_planned_end_the_play_before_any_is_touched() -> None:
-    rendering = plugin("action/province_survey.py")._Rendering(None, ())
-    rendering.part = {name: SimpleNamespace(digest=name * 64) for name in "abc"}
+    rendering = plugin("action/province_survey.py")._Rendering(None, None, ())
+    rendering.known = {name: Known(digest=name * 64) for name in "abc"}
     rendering.refuse_others({"a": "a" * 64})
     rendering.refuse_others({})
     with pytest.raises(ProvinceError, match="the model changed since the plan: b would get something else"):

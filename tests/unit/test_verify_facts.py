@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from ipaddress import ip_interface
+from pathlib import Path
 
 from province.verify import facts
 
@@ -65,11 +67,16 @@ ops:$y$hash:20000:0:99999:7:::
     assert [name for name, one in found.items() if one.can_log_in] == ["root", "ops"]
 
 
-def test_sysctls_packages_units_and_time() -> None:
-    assert facts.parse_sysctls("net.ipv4.ip_forward = 1\nkernel.printk = 4\t4\t1\t7\n") == {
-        "net.ipv4.ip_forward": "1",
-        "kernel.printk": "4 4 1 7",
-    }
+def test_settings_are_read_from_the_kernel_a_star_for_every_device() -> None:
+    command = facts.sysctls_command(["kernel.printk", "net.ipv4.conf.*.rp_filter", "net.nothing.like.it"])
+    told = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False).stdout
+    found = facts.parse_sysctls(told)
+    assert found.pop("kernel.printk") == " ".join(Path("/proc/sys/kernel/printk").read_text().split())
+    devices = {one.name for one in Path("/proc/sys/net/ipv4/conf").iterdir()}
+    assert set(found) == {f"net.ipv4.conf.{device}.rp_filter" for device in devices}
+
+
+def test_packages_units_and_time() -> None:
     assert facts.parse_packages("ii  chrony\nrc  ntp\niU  half\n") == {"chrony"}
     units = facts.parse_units(
         "Id=ssh.service\nNames=sshd.service ssh.service\nActiveState=active\n\nId=x.service\nNames=x.service\n"

@@ -14,16 +14,18 @@ from province.verify.snapshot import OLDEST_SECONDS, Said, Snapshot, Stamp
 from province.verify.transport import Hung
 
 SSH = """#!/bin/sh
-# Stands for ssh: $5 is the host, $6 the command; some hosts are not as they should be.
-case "$5" in
+# Stands for ssh: after the options, $1 is the host, $2 the command; some hosts are not as they should be.
+while test "${1#-}" != "$1"; do shift 2; done
+case "$1" in
     away) echo "ssh: connect to host away port 22: No route to host" >&2; exit 255;;
     mute) exec sleep 60;;
-    dying) /bin/sh -c "$6" | head -n 2; echo "client_loop: send disconnect: Broken pipe" >&2; exit 255;;
-    frozen) /bin/sh -c "$6" | head -n 2; exec sleep 60;;
-    chatty) echo "Welcome to the host"; echo "{not JSON"; exec /bin/sh -c "$6";;
-    strange) export LC_ALL=vi_VN.TCVN LANGUAGE=vi; exec /bin/sh -c "$6";;
+    dying) /bin/sh -c "$2" | head -n 2; echo "client_loop: send disconnect: Broken pipe" >&2; exit 255;;
+    frozen) /bin/sh -c "$2" | head -n 2; exec sleep 60;;
+    stern) echo "Everything is recorded." >&2; exec /bin/sh -c "$2";;
+    chatty) echo "Welcome to the host"; echo "{not JSON"; exec /bin/sh -c "$2";;
+    strange) export LC_ALL=vi_VN.TCVN LANGUAGE=vi; exec /bin/sh -c "$2";;
 esac
-exec /bin/sh -c "$6"
+exec /bin/sh -c "$2"
 """
 SUDO = '#!/bin/sh\nshift\nexec "$@"\n'
 QUICK = Limits(command=2.0, first=5.0, silence=3.0)
@@ -52,6 +54,11 @@ def test_every_command_of_every_host_is_answered_in_one_go() -> None:
     assert found["b"].snapshot
     assert found["c"].snapshot
     assert found["c"].snapshot.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def test_what_a_host_says_before_it_lets_anybody_in_is_among_the_answers() -> None:
+    assert one("stern", "echo yes").banner == "Everything is recorded.\n"
+    assert one("a", "echo yes").banner == ""
 
 
 def test_ten_megabytes_and_bytes_that_are_no_text_come_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Renders the manifest of every host of a play and asks all hosts at once which of them differ from it.
+"""Renders the manifest of every host of a play, or knows it, and asks all hosts at once which of them differ from it.
 
 Of those that differ, one host of each kind checks its files. Nothing is changed; what is wrong stops the play before
 any host is touched.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from province.fleet.load import load_fleet
 from province.manifest.build import Builder
 from province.manifest.inventory import sockets, ssh_config
 from province.manifest.manifest import Manifest
+from province.manifest.remembered import Known, Memory
 from province.manifest.roles import named_by_tags
 from province.manifest.trust import load_trust
 from province.ops.node_talk import Wish
@@ -55,12 +57,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     exit_code=ExitCode.USAGE,
                 )
             fleet = load_fleet(str(variables["environment_id"]))
-            rendering = _Rendering(Builder(fleet, load_trust(fleet)), only)
+            memory = Memory.of(fleet)
+            rendering = _Rendering(Builder(fleet, load_trust(fleet)), memory, only)
             client = _client(ssh_config(fleet))
             survey = Survey(lambda name: [*client, name], context.CLIARGS["forks"])
             found = survey.ask(rendering.wishes(variables["ansible_play_hosts_all"]))
             rendering.refuse_others(variables.get("planned_digests", {}))
-            if findings := _refused(fleet, [one for name, one in rendering.whole.items() if name not in found.held]):
+            memory.save()
+            others = [rendering.whole(name) for name in rendering.known if name not in found.held]
+            if findings := _refused(fleet, others):
                 raise BadData(findings)
         except ProvinceError as error:
             raise AnsibleActionFail(f"no host was touched: {error}") from None
@@ -72,35 +77,56 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "warnings": [
                 note
                 for name, told in found.held.items()
-                for note in (*(f"{name}: {note}" for note in told.notes), *rendering.part[name].advice)
+                for note in (*(f"{name}: {note}" for note in told.notes), *rendering.known[name].advice)
             ],
         }
 
 
 @dataclass
 class _Rendering:
-    """The manifests of a play's hosts, each whole and as the part that the run is about, filled as they are made."""
+    """The manifests of a play's hosts, each whole and as the part that the run is about, filled as they are made.
+
+    What was rendered before from the same sources is known without rendering it.
+    """
 
     builder: Builder
+    memory: Memory
     only: tuple[str, ...]
-    whole: dict[str, Manifest] = field(default_factory=dict)
-    part: dict[str, Manifest] = field(default_factory=dict)
+    known: dict[str, Known] = field(default_factory=dict)
+    _whole: dict[str, Manifest] = field(default_factory=dict)
 
     def wishes(self, names: Iterable[str]) -> Iterator[tuple[str, Wish]]:
         """What is wished of every host that the run is about."""
         for name in names:
-            host = self.builder.fleet.hosts[name]
-            self.whole[name] = self.builder.build(host)
-            self.part[name] = part = self.builder.build(host, only=self.only) if self.only else self.whole[name]
-            if part.parts:
-                yield name, Wish(part.digest, part.desired, self.only)
+            self.known[name] = known = self.memory.find(name, self.only) or self._render(name)
+            if not known.empty:
+                yield name, Wish(known.digest, partial(self._desired, name), self.only)
+
+    def whole(self, name: str) -> Manifest:
+        """All that a host has to be."""
+        if name not in self._whole:
+            self._whole[name] = self.builder.build(self.builder.fleet.hosts[name])
+        return self._whole[name]
+
+    def _render(self, name: str) -> Known:
+        self.whole(name)
+        known = Known.of(self._part(name))
+        self.memory.add(name, self.only, known)
+        return known
+
+    def _part(self, name: str) -> Manifest:
+        """What the run is about."""
+        return self.builder.build(self.builder.fleet.hosts[name], only=self.only) if self.only else self.whole(name)
+
+    def _desired(self, name: str) -> object:
+        return self._part(name).desired()
 
     def refuse_others(self, planned: Mapping[str, str]) -> None:
         """Stop when hosts would get something else than what was planned; `planned` are digests by host.
 
         A roll-out takes its time, and whoever agreed to it agreed to what the model wanted then.
         """
-        other = [name for name, one in self.part.items() if planned.get(name, one.digest) != one.digest]
+        other = [name for name, one in self.known.items() if planned.get(name, one.digest) != one.digest]
         if other:
             raise ProvinceError(f"the model changed since the plan: {' '.join(other)} would get something else")
 
