@@ -11,6 +11,7 @@ from testinfra.host import Host as Connection
 from province.fleet.hosts import Host
 from province.verify.expectations import Expected
 from province.verify.facts import Socket
+from province.verify.marks import control
 from province.verify.ruleset import Ruleset
 
 pytestmark = pytest.mark.proves(23)
@@ -101,6 +102,7 @@ def test_the_door_gives_no_credential_without_a_certificate(host: Connection, ex
     assert "username" not in said
 
 
+@control(6)
 @RELAYS
 def test_nobody_speaks_through_a_relay_to_the_host_s_own_services(acting_host: Connection, expected: Expected) -> None:
     """The relay passes packets on to calls at itself; resolver and clock of the host stay out of their reach."""
