@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from province.fleet.fleet import Fleet
 
 PRIVATE = (DataClass.SENSITIVE, DataClass.PERSONAL)
-KEEPS = frozenset(ComponentKind) - {ComponentKind.WORKLOAD, ComponentKind.CACHE}
+KEEPS = frozenset(ComponentKind) - {ComponentKind.WORKLOAD, ComponentKind.CACHE, ComponentKind.HOSTS}
 """What data lies in; a workload with a volume of its own keeps some, too."""
 
 NOT_DECLARED = (

@@ -31,7 +31,7 @@ EVICTION_MIB = 100
 KIBI = 1024
 MILLI = 1000
 
-SIZED_BY_THEMSELVES = frozenset({ComponentKind.WORKLOAD, ComponentKind.POSTGRESQL})
+SIZED_BY_THEMSELVES = frozenset({ComponentKind.WORKLOAD, ComponentKind.POSTGRESQL, ComponentKind.HOSTS})
 
 
 @dataclass(frozen=True)

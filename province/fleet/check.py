@@ -12,6 +12,7 @@ from province.fleet.capacity import check_capacity
 from province.fleet.cluster_plan import check_clusters
 from province.fleet.commune import Commune, CommuneKind
 from province.fleet.control import check_controls
+from province.fleet.counter import check_counter
 from province.fleet.endpoint import Protocol, check_endpoints, unconfirmed
 from province.fleet.fact import Body
 from province.fleet.feature import check_features
@@ -29,6 +30,7 @@ from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
 from province.fleet.traffic import check_traffic
 from province.fleet.tunnels import check_room
+from province.fleet.video import check_video
 from province.fleet.work_record import check_work_records
 
 if TYPE_CHECKING:
@@ -126,6 +128,8 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         file=fleet.origins["registers/devices"],
         province_file=fleet.origins["province"],
     )
+    yield from check_video(fleet)
+    yield from check_counter(fleet)
     yield from check_migration(fleet)
     yield from check_work_records(
         fleet.registers.work_records.rows,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from province.fleet.rooms import ENTRANCE
-from province.fleet.system import EndKind, Flow, System, end_of
+from province.fleet.system import ComponentKind, End, EndKind, Flow, System, end_of
 
 if TYPE_CHECKING:
     from province.fleet.endpoint import Endpoint
@@ -85,12 +85,17 @@ def _inside(system: System, flow: Flow, here: dict[str, System], file: str) -> I
     else:
         return
     component = here[target.room].components.get(target.component or "")
-    if component is None or component.listens_on is None:
+    if component is None or component.listens_on is None or component.kind is ComponentKind.HOSTS:
         return
-    comes = origin.kind in {EndKind.ZONE, EndKind.EXTERNAL}
+    comes = origin.kind in {EndKind.ZONE, EndKind.EXTERNAL} or _is_no_pod(system, origin)
     opener = Pods(ENTRANCE) if comes else Pods(system.id, origin.name)
     why = flow.why or (f"users of zone {origin.name}" if comes else f"{system.name.en}: {origin.name} uses {end.name}")
     yield Connection(opener, target, component.protocol, component.listens_on, why, file)
+
+
+def _is_no_pod(system: System, origin: End) -> bool:
+    """Whether hosts beside the cluster open the flow: they come through the entrance, as users do."""
+    return origin.kind is EndKind.COMPONENT and system.components[origin.name].kind is ComponentKind.HOSTS
 
 
 def _merged(same: list[Connection]) -> Connection:

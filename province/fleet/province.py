@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt, StringConstraints, field_validator
 
 from province.fleet.commune import BackupKind, CommuneKind
 from province.fleet.copies import Copies
+from province.fleet.counter import Counter
 from province.fleet.fact import (
     Body,
     DeviceName,
@@ -28,6 +29,7 @@ from province.fleet.rollout import Rollout
 from province.fleet.sensors import Sensors
 from province.fleet.site import HostRole
 from province.fleet.traffic import Traffic
+from province.fleet.video import Video
 
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
 
@@ -231,6 +233,8 @@ class Province(Fact):
     monitoring: Monitoring
     relay: Relay
     sensors: Sensors
+    video: Video
+    counter: Counter
     copies: Copies
     evidence: EvidencePlan
     rollout: Rollout

@@ -113,6 +113,8 @@ def _asked(fleet: Fleet, system: System, component: Component) -> tuple[int, Ask
         return database.instances, Ask(database.cpu_millicores, database.memory_mib), database.storage_gib
     storage_gib = component.storage_gib or 0
     usual = fleet.tiers[system.tier].containers
+    if component.kind is ComponentKind.HOSTS:
+        return 0, NOTHING, 0
     if component.kind is ComponentKind.WORKLOAD:
         cpu, memory = usual.default_cpu_millicores, usual.default_memory_mib
         each = Ask(component.cpu_millicores or cpu, component.memory_mib or memory)

@@ -47,6 +47,7 @@ class Duty(StrEnum):
     MONITORING = "monitoring"
     RELAY = "relay"
     SENSORS = "sensors"
+    VIDEO = "video"
 
 
 NetworkEngine = Literal["bridge", "calico", "cilium"]

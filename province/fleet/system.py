@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from province.fleet.fact import Fact, FeatureId, Names, NonBlank, Port, Slug, SourceRef
 from province.fleet.objective import Objective
-from province.fleet.site import SitePurpose
+from province.fleet.site import Duty, SitePurpose
 from province.fleet.tier import Quota, Tier, TierId
 
 LEVEL_OF_THE_PROVINCE = 3
@@ -80,6 +80,8 @@ class ComponentKind(StrEnum):
     SEARCH = "search"
     CACHE = "cache"
     VOLUME = "volume"
+    HOSTS = "hosts"
+    """Hosts of a site with the duty that it names serve it, and no pod."""
 
 
 WELL_KNOWN_PORTS = {
@@ -104,7 +106,8 @@ class Component(Fact):
     """One part of a system. A workload names its image; null says that nobody has delivered it yet.
 
     `port` is null for a workload that only calls others. Sizes are per replica; with `most_replicas` their number
-    follows the load. `storage_at` is where a workload finds its `storage_gib`.
+    follows the load. `storage_at` is where a workload finds its `storage_gib`. `duty` is that of the hosts that serve a
+    component of kind `hosts`; users find it at each of them, at every site that has one.
     """
 
     kind: ComponentKind = ComponentKind.WORKLOAD
@@ -117,6 +120,7 @@ class Component(Fact):
     most_replicas: PositiveInt | None = None
     storage_gib: PositiveInt | None = None
     storage_at: AbsolutePath | None = None
+    duty: Duty | None = None
 
     @model_validator(mode="after")
     def _image_of_workloads_only(self) -> Self:
@@ -129,6 +133,8 @@ class Component(Fact):
             raise ValueError(
                 "a workload with `storage_gib` says in `storage_at` where it wants it, and nothing else does"
             )
+        if (self.kind is ComponentKind.HOSTS) != (self.duty is not None):
+            raise ValueError("a component of kind `hosts`, and no other, says its `duty`")
         if self.most_replicas is not None and self.most_replicas <= (self.replicas or 1):
             raise ValueError("`most_replicas` is more than `replicas`, else leave it out")
         return self

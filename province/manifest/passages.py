@@ -10,7 +10,7 @@ from province.fleet.addressing import AddressPair
 from province.fleet.exposed import entrance_class
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
-from province.fleet.site import HostRole, Site
+from province.fleet.site import Duty, HostRole, Site
 from province.fleet.system import EndKind, System, end_of
 from province.fleet.traffic import Traffic, TrafficClass
 from province.manifest.capability import Protocol
@@ -66,7 +66,8 @@ def passages(fleet: Fleet) -> tuple[Passage, ...]:
         doors = entrances(fleet, site)
         for system in fleet.systems_at(site):
             for way in _ways(system, zones):
-                for door in doors:
+                served_by = system.components[way.component].duty
+                for door in doors if served_by is None else with_duty(fleet, site, served_by):
                     key = (zones.index(way.zone), way.zone, door, way.protocol, way.port)
                     found.setdefault(key, []).append(way)
     return tuple(
@@ -86,6 +87,11 @@ def entrances(fleet: Fleet, site: Site) -> tuple[AddressPair, ...]:
     """The addresses at which users reach the systems of a site, each in the first zone of its host."""
     wanted = entrance_class(fleet, site)
     return tuple(host.interfaces[0].address for host in fleet.hosts_of(site.id) if host.host_class == wanted)
+
+
+def with_duty(fleet: Fleet, site: Site, duty: Duty) -> tuple[AddressPair, ...]:
+    """The addresses of a site's hosts with a duty, where users reach what those hosts serve themselves."""
+    return tuple(host.interfaces[0].address for host in fleet.hosts_of(site.id) if duty in host.duties)
 
 
 def traffic_class(traffic: Traffic, zone: str, systems: list[str]) -> TrafficClass:

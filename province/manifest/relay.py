@@ -53,6 +53,17 @@ def _hubs(peers: Peers) -> dict[str, tuple[Host, ...]]:
     return {site: hubs_of(tuple(hosts)) for site, hosts in found.items()}
 
 
+def store_names(peers: Peers) -> list[str]:
+    """The stores of all sites, under the names by which they are asked."""
+    return _stores(_hubs(peers))
+
+
+def _stores(hubs: dict[str, tuple[Host, ...]]) -> list[str]:
+    return list(
+        dict.fromkeys(_named(one, site, group)["store"] for site, group in sorted(hubs.items()) for one in group)
+    )
+
+
 def _named(hub: Host, site: str, group: tuple[Host, ...]) -> dict[str, str]:
     """A hub and the name under which its store is asked: the site's where several hold one together."""
     return {"fqdn": hub.fqdn, "store": site if len(group) == CLUSTER else hub.name}
@@ -66,7 +77,7 @@ def _instance(fleet: Fleet, host: Host, domain: RoutingDomain, hubs: dict[str, t
     store = (host.site if len(at_hub) == CLUSTER else host.name) or host.name
     copies = len(at_hub) if host.site else 1
     streams = [_copy(rules, node.name, store, copies) for node in nodes] if host.site else [_queue(rules, host.name)]
-    stores = dict.fromkeys(_named(one, site, group)["store"] for site, group in sorted(hubs.items()) for one in group)
+    stores = _stores(hubs)
     kept_mb = rules.node_mb_a_day * rules.hub_days * len(nodes) if host.site else rules.queue_mb
     return {
         "domain": str(domain),
@@ -82,7 +93,7 @@ def _instance(fleet: Fleet, host: Host, domain: RoutingDomain, hubs: dict[str, t
             "server": host.fqdn,
             "name": host.name,
             "streams": streams,
-            "releases": [] if host.site else [{"queue": host.name, "stores": list(stores)}],
+            "releases": [] if host.site else [{"queue": host.name, "stores": stores}],
         },
     }
 

@@ -11,6 +11,7 @@ from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.manifest.cluster import cluster_view, image_view, pod_routes
 from province.manifest.copies import copies_view
+from province.manifest.counter import counter_view
 from province.manifest.names import names_view
 from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, peers_of
@@ -21,6 +22,7 @@ from province.manifest.routes import path_view
 from province.manifest.sensors import sensors_view
 from province.manifest.trust import Trust
 from province.manifest.tunnels import core_link, tunnel_view, with_keys
+from province.manifest.video import video_view
 from province.manifest.watched import watched_view
 
 Router = tuple[IPv4Address, IPv6Address]
@@ -50,6 +52,8 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **watched_view(fleet, host, known),
         **relay_view(fleet, host, known),
         **sensors_view(fleet, host, known),
+        **video_view(fleet, host, known),
+        **counter_view(fleet, host, known),
         **copies_view(fleet, host, known),
         **promises_view(fleet, host, known),
     }

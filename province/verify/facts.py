@@ -80,8 +80,11 @@ class Socket:
 
     @property
     def only_sends(self) -> bool:
-        """Whether it is where BFD's packets leave from: nothing is ever awaited there."""
-        return self.process == "bird" and self.protocol == "udp" and self.port >= BFD_SOURCE_PORTS
+        """Whether it is where BFD's packets leave from, or what a relay of video gave to a call.
+
+        BFD awaits nothing there; at a port of a relay only answers arrive, as long as its call lasts.
+        """
+        return self.process in {"bird", "turnserver"} and self.protocol == "udp" and self.port >= BFD_SOURCE_PORTS
 
     @property
     def loopback(self) -> bool:

@@ -11,7 +11,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.system import EndKind, end_of
 from province.manifest.build import Builder
-from province.manifest.passages import entrances, passage_view, passages, traffic_class
+from province.manifest.passages import entrances, passage_view, passages, traffic_class, with_duty
 from province.manifest.trust import stand_in
 
 from .conftest import Edit
@@ -47,7 +47,11 @@ def test_a_system_is_reached_at_the_entrances_of_the_sites_where_it_runs(fleet: 
         for name in one.systems:
             system = fleet.systems[name.split("/")[0]]
             placed = {site.id for site in fleet.data_centres if site.purpose in system.placed_in(fleet.tiers)}
-            assert any(one.entrance in at[site] for site in placed), name
+            duty = system.components[name.split("/")[1]].duty
+            doors = [
+                door for site in placed for door in (with_duty(fleet, fleet.sites[site], duty) if duty else at[site])
+            ]
+            assert one.entrance in doors, name
 
 
 def test_without_ingress_hosts_a_site_lets_users_in_at_its_control_plane() -> None:
