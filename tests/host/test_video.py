@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Any
 
 import pytest
 from testinfra.host import Host as Connection
@@ -18,7 +19,12 @@ pytestmark = pytest.mark.proves(23)
 
 NODES = pytest.mark.hosts("edge")
 RELAYS = pytest.mark.hosts("video")
-STATUS = "python3 -I /usr/local/lib/province/video status /etc/video/plan.json"
+SEEN = "/var/lib/video/joined.json"
+STATUS = (
+    f"echo $(( $(date +%s) - $(stat -c %Y {SEEN} 2>/dev/null || echo 0) )); "
+    "python3 -I /usr/local/lib/province/video status /etc/video/plan.json"
+)
+"""How old the last try is, in seconds, and what it saw."""
 STRANGER = 'printf "GET /credential HTTP/1.0\\r\\n\\r\\n" | openssl s_client -quiet -connect {address}:{port} 2>&1'
 THROUGH_ITSELF = """
 import os, socket, sys
@@ -33,16 +39,24 @@ for port in map(int, sys.argv[3:]):
 """
 
 
-@NODES
-def test_the_node_joins_the_relays_of_both_sites(acting_host: Connection, expected: Expected) -> None:
-    """Tried out now, at the rate of the room; what is lost is within what the model allows."""
+def last_try(host: Connection, expected: Expected) -> tuple[dict[str, Any], bool]:
+    """What the node's last try saw, and whether that is as it has to be: young, both relays, little lost."""
     (room,) = expected.facts["video_rooms"]
-    done = acting_host.run("systemctl start video-join.service")
-    assert done.rc == 0, acting_host.check_output("journalctl --unit video-join --lines 5 --output cat")
-    told = json.loads(acting_host.check_output(STATUS))
-    assert set(told["prefer"]) == {one["name"] for one in room["plan"]["relays"]}, told["relays"]
-    lost = {name: seen["lost_percent"] for name, seen in told["relays"].items()}
-    assert {name: one for name, one in lost.items() if one > expected.facts["video_most_lost"]} == {}
+    age, _, text = host.check_output(STATUS).partition("\n")
+    told: dict[str, Any] = json.loads(text)
+    joined = set(told["prefer"]) == {one["name"] for one in room["plan"]["relays"]}
+    good = all(seen["lost_percent"] <= expected.facts["video_most_lost"] for seen in told["relays"].values() if joined)
+    return told, joined and good and int(age) <= 2 * expected.facts["video_try_s"]
+
+
+@NODES
+def test_the_node_joins_the_relays_of_both_sites(host: Connection, acting_host: Connection, expected: Expected) -> None:
+    """At the rate of the room; what is lost is within what the model allows. A try that failed is made once more."""
+    told, good = last_try(host, expected)
+    if not good:
+        acting_host.run("systemctl start video-join.service")
+        told, good = last_try(acting_host, expected)
+    assert good, (told, acting_host.check_output("journalctl --unit video-join --lines 5 --output cat"))
 
 
 @NODES
