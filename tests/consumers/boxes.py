@@ -170,19 +170,8 @@ def desk_at(folder: Path, node: str) -> Desk:
         if name:
             shutil.copy(place.with_name(f"{place.name}.pub"), trust / name)
     account = fleet.environment.automation.name
-    words: list[str | Path] = [
-        "ssh-keygen",
-        "-q",
-        "-s",
-        folder / "user-ca",
-        "-I",
-        account,
-        "-n",
-        account,
-        "-V",
-        "-1h:+1d",
-    ]
-    subprocess.run([*words, folder / "operator.pub"], check=True)
+    words = ["ssh-keygen", "-q", "-s", str(folder / "user-ca"), "-I", account, "-n", account, "-V", "-1h:+1d"]
+    subprocess.run([*words, str(folder / "operator.pub")], check=True)
     desk = Desk(fleet, folder, folder / "operator")
     config = f"Host {node}\n    HostName 127.0.0.1\n    Port {desk.port}\n"
     config += f"Host *\n    User {account}\n    IdentityFile {folder}/operator\n    IdentitiesOnly yes\n"

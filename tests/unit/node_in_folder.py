@@ -18,6 +18,13 @@ from province.manifest.manifest import SCHEMA
 
 UTILS = CHECKOUT / "ansible" / "plugins" / "module_utils"
 sys.path.insert(0, str(UTILS))
+
+
+def node_side(name: str) -> Any:
+    """A module of the code that runs on nodes, which is found by that path alone."""
+    return import_module(f"province_node.{name}")
+
+
 node_module: Any = import_module("province_node.node")
 transaction: Any = import_module("province_node.transaction")
 plan: Any = import_module("province_node.plan")
