@@ -66,6 +66,7 @@ class Cluster:
     def start(self) -> None:
         settings = (
             "wal_level = logical\nfsync = off\nshared_buffers = 32MB\nmax_connections = 40\n"
+            "max_worker_processes = 24\nmax_logical_replication_workers = 16\n"
             f"unix_socket_directories = '{self.place}'\nlisten_addresses = '127.0.0.1'\nport = {self.port}\n"
             "dynamic_shared_memory_type = mmap\nwal_receiver_status_interval = 1\nlog_min_messages = warning\n"
         )

@@ -77,6 +77,23 @@ def test_each_step_twice_is_as_once(pair: Pair) -> None:
     assert (fence.refuses(pair.source), fence.refuses(pair.target)) == (False, True)
 
 
+@pytest.mark.soak
+def test_workers_that_lack_are_told_with_their_number(pair: Pair, clusters: tuple[Cluster, Cluster]) -> None:
+    assert pair.obstacles() == ()
+    few = replace(pair.target, conninfo=f"{pair.target.conninfo} dbname=postgres")
+    few.outside("ALTER SYSTEM SET max_logical_replication_workers = 3")
+    clusters[1].stop()
+    clusters[1].again()
+    try:
+        said = "max_logical_replication_workers of the new side is 3, and 4 are needed"
+        assert pair.obstacles() == (said,)
+    finally:
+        few.outside("ALTER SYSTEM RESET max_logical_replication_workers")
+        few.outside("ALTER SYSTEM SET max_logical_replication_workers = 16")
+        clusters[1].stop()
+        clusters[1].again()
+
+
 def test_what_replication_cannot_carry_is_refused_by_name(pair: Pair) -> None:
     pair.source.ask(
         "CREATE UNLOGGED TABLE counters (n int PRIMARY KEY); CREATE TABLE notes (t text); SELECT lo_create(0)"

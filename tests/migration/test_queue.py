@@ -113,6 +113,7 @@ def test_it_retires_with_an_archive_and_what_waits_is_done_there(way: QueueWay, 
     assert conducted.book.newest(Wiped, move.id)
 
 
+@pytest.mark.soak
 def test_what_no_move_can_drain_is_refused_before_anything_is_copied(way: QueueWay, conducted: Conducted) -> None:
     way.source.remove()
     way.source.make({"subjects": ["documents.>"], "retention": "limits", "storage": "file", "num_replicas": 1})

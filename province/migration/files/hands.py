@@ -125,7 +125,7 @@ class FilesHands:
     def backup(self, move: Move) -> Backup:
         """Keep the old folder as a tape archive, and read it again: every file that nobody changed meanwhile."""
         source, file = self.way.source, self.desk.dump_of(move)
-        final, before, began = source.refuses(), source.manifest(), time.monotonic()
+        final, before, began = source.is_mount() and source.refuses(), source.manifest(), time.monotonic()
         with file.open("wb") as opened:
             source.run("tar", "-C", source.path, "--numeric-owner", "-cf", "-", ".", into=opened)
             os.fsync(opened.fileno())
