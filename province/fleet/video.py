@@ -40,9 +40,9 @@ class Video(Fact):
 
     Endpoints stand in `zone`, `room_endpoints` in the room of each node; each takes at most `endpoint_allocations` of
     a relay. A relay hands out the ports from `first_port` to `last_port`. At `door_port` it gives a node a credential
-    that ends after `credential_minutes`; `uid` is the number of its account. A node joins every relay once in
-    `try_minutes` and sends for `try_seconds` at the rate of its profile. More than `most_lost` percent lost, or a
-    median delay above `most_delay_ms`, is an alarm.
+    that ends after `credential_minutes`; `uid` is the number of its account, and of that which tries relays out on a
+    node. A node joins every relay once in `try_minutes` and sends for `try_seconds` at the rate of its profile. More
+    than `most_lost` percent lost, or a median delay above `most_delay_ms`, is an alarm.
     """
 
     zone: DeviceName

@@ -43,6 +43,7 @@ def _room(fleet: Fleet, node: Host, hubs: list[Host]) -> Values:
     return {
         "calendar": video.calendar(names.index(node.name), len(names)),
         "every_s": video.try_minutes * 60,
+        "uid": fleet.province.video.uid,
         "plan": {
             "node": node.name,
             "room": {

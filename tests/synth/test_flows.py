@@ -16,7 +16,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.layer import CLUSTER, LAYERS
 from province.fleet.load import load_fleet
 from province.fleet.site import Site
-from province.fleet.system import System, end_of
+from province.fleet.system import ComponentKind, System, end_of
 
 from .conftest import ENVIRONMENTS, stack_of, synthesise
 
@@ -99,10 +99,13 @@ def declared(fleet: Fleet, site: Site) -> set[Way]:
     for system in here.values():
         for flow in system.flows:
             origin, end = end_of(flow.origin), end_of(flow.to)
-            outside = str(origin.kind) in {"zone", "external"}
+            beside = {name for name, one in system.components.items() if one.kind is ComponentKind.HOSTS}
+            outside = str(origin.kind) in {"zone", "external"} or origin.name in beside
             room = system.id if str(end.kind) == "component" else end.name
             component = end.name if str(end.kind) == "component" else end.component
             if str(end.kind) in {"zone", "external"} or room not in here or component is None:
+                continue
+            if here[room].components[component].kind is ComponentKind.HOSTS:
                 continue
             port = here[room].components[component].listens_on
             opener = ("ingress", None) if outside else (system.id, origin.name)

@@ -148,7 +148,7 @@ def test_requests_wait_for_an_authority_that_lies_elsewhere(data: Path, tmp_path
     made, _ = authority.ensure(keeper, "services", NOW)
     trust_folder(fleet).mkdir(exist_ok=True)
     (trust_folder(fleet) / SERVICE_CA).write_text(made.pem, encoding="utf-8")
-    name = "rach-gia-services-1"
+    name = "rach-gia-bastion-1"
     answers = {name: {REQUEST_PLACE: request(name)}}
     assert register(fleet, answers, NOW).requested == (name,)
     assert not register(fleet, answers, NOW).changed

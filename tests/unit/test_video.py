@@ -83,7 +83,7 @@ def test_rooms_reach_relays_of_both_sites_and_relays_reach_the_bridge(fleet: Fle
 def test_the_firewall_keeps_the_relay_s_account_from_the_host_s_own_services(fleet: Fleet, builder: Builder) -> None:
     """Before everything on loopback is let through."""
     rules = builder.build(fleet.hosts["rach-gia-services-1"]).files["/etc/nftables.conf"].content
-    rule = "oif lo meta skuid 840 udp dport != 49152-51251 counter drop"
+    rule = "oif lo meta skuid 840 udp dport != 49152-57343 counter drop"
     assert rule in rules
     assert rules.index(rule) < rules.index("oif lo accept")
     assert "skuid" not in builder.build(fleet.hosts["rach-gia-gateway-1"]).files["/etc/nftables.conf"].content
@@ -105,8 +105,8 @@ def test_the_door_knows_nodes_and_nobody_else(fleet: Fleet, builder: Builder) ->
 @pytest.mark.parametrize(
     ("file", "old", "new", "problem"),
     [
-        (PLAN, "  last_port: 51251", "  last_port: 51000", "1849 ports for 2040 allocations of 204 rooms"),
-        (PLAN, "  last_port: 51251", "  last_port: 49151", "last_port 49151 comes before first_port 49152"),
+        (PLAN, "  last_port: 57343", "  last_port: 51000", "1849 ports for 2040 allocations of 204 rooms"),
+        (PLAN, "  last_port: 57343", "  last_port: 49151", "last_port 49151 comes before first_port 49152"),
         (
             PLAN,
             "above_mbps: 0,  kbps: 1000",
