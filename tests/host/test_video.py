@@ -51,7 +51,7 @@ def last_try(host: Connection, expected: Expected) -> tuple[dict[str, Any], bool
 
 @NODES
 def test_the_node_joins_the_relays_of_both_sites(host: Connection, acting_host: Connection, expected: Expected) -> None:
-    """At the rate of the room; what is lost is within what the model allows. A failed try is made anew, twice at most."""
+    """At the rate of the room; what is lost is within what the model allows. A failed try is made anew, twice."""
     told, good = last_try(host, expected)
     for _ in range(2):
         if not good:
