@@ -227,6 +227,7 @@ def test_accounts_are_made_and_corrected_and_others_left_alone(host: HostInFolde
             a_user("root"),
             a_user("old", uid=2000, comment="Old", home="/home/old", login="/bin/bash", groups=["adm"]),
             a_user("new", uid=2001, comment="New hand", home="/home/new", login="/bin/bash"),
+            a_user("service", uid=820, home="/run/service", login="/usr/sbin/nologin"),
         ],
     )
     assert changes == [
@@ -235,11 +236,13 @@ def test_accounts_are_made_and_corrected_and_others_left_alone(host: HostInFolde
         "account old: shell /bin/bash",
         "account old: group adm",
         "account new: create",
+        "account service: create",
     ]
     assert "usermod --lock root" in host.calls
-    assert host.calls[-1] == (
-        "useradd --create-home --user-group --uid 2001 --comment New hand --home-dir /home/new --shell /bin/bash new"
-    )
+    assert host.calls[-2:] == [
+        "useradd --create-home --user-group --uid 2001 --comment New hand --home-dir /home/new --shell /bin/bash new",
+        "useradd --no-create-home --user-group --uid 820 --home-dir /run/service --shell /usr/sbin/nologin service",
+    ]
 
 
 def test_a_star_in_a_kernel_setting_stands_for_every_device(host: HostInFolder) -> None:

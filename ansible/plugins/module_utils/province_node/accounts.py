@@ -113,7 +113,11 @@ def retired_membership(node: Node, name: str) -> list[Change]:
 
 
 def _creation(user: dict[str, Any]) -> tuple[str, ...]:
-    """The command that makes an account; without a password it is locked from the start."""
+    """The command that makes an account; without a password it is locked from the start.
+
+    Who cannot log in is a service: its folder is what systemd makes of it, without the files of somebody's shell.
+    """
+    home = "--no-create-home" if str(user["shell"]).endswith("/nologin") else "--create-home"
     options = (
         *_option("--uid", user["uid"]),
         *_option("--comment", user["comment"]),
@@ -121,7 +125,7 @@ def _creation(user: dict[str, Any]) -> tuple[str, ...]:
         *_option("--shell", user["shell"]),
         *_option("--groups", ",".join(user["groups"]) or None),
     )
-    return ("useradd", "--create-home", "--user-group", *options, user["name"])
+    return ("useradd", home, "--user-group", *options, user["name"])
 
 
 def _option(name: str, value: object) -> tuple[str, ...]:
