@@ -53,7 +53,7 @@ has what its class is sure of. *One for all*: one controller at the centre, line
 
 MISSING = """\
 ## What is not in it
-- Verification between waves: `bench verify` measures it for 20 nodes, not for a country. Durations are of applying alone.
+- Verification between waves: `bench verify` measured 20 nodes, no country. Durations are of applying alone.
 - The time that a wave is watched before the next, and nodes that do not answer: they wait, no wave waits for them.
 - The network between provinces, and a store for evidence in one place: no fact of the model says how fast either is.
 - Hosts at sites: they are counted in the evidence, not in the waves, which are of edge nodes.
