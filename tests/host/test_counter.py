@@ -59,7 +59,7 @@ def test_nothing_that_people_write_lies_beside_the_queue(host: Connection, expec
     assert host.check_output("stat -c '%U %G %a' /run/counter/kiosk.sock") == "counter counter-door 770"
     assert host.check_output("find /run/counter /run/counter-door -type f ! -name door.pid") == ""
     assert host.check_output("stat -c %a /var/lib/relay-government") == "700"
-    assert host.check_output("find /var/lib/relay-government -type f -perm /077") == ""
+    assert host.check_output("find /var/lib/relay-government/jetstream -type f -perm /077") == ""
     assert not host.service("nginx.service").is_running
 
 
