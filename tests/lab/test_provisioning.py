@@ -60,6 +60,7 @@ def test_a_spare_box_is_the_node_within_ten_minutes_and_the_old_keys_are_refused
         assert time.monotonic() - begun < WHOLE_S, claimed.stderr
         time.sleep(2)
     done(claimed)
+    done(ansible("enrol", "-e", f"enrol_hosts={NODE}"))
     done(ansible("baseline", "--limit", ",".join([*GATEWAYS, NODE])))
     done(province("verify", *(word for name in (*GATEWAYS, NODE) for word in ("--select", name))))
     whole = time.monotonic() - begun
