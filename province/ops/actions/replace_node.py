@@ -30,8 +30,8 @@ class ReplaceNode(RevokeNode):
 
     Way back: none for the old box; wiped, it is a spare like any other. A seed that was lost or is over is made anew by
     the same command with another folder, and the one before is withdrawn. Once the new box is on: `province claim
-    HOST`, the playbook `enrol` for HOST, then `baseline` for the gateways and HOST together, because a tunnel is up when
-    both ends know each other; then `province verify`. Commit `inventories/<environment>/trust` afterwards.
+    HOST`, the playbook `enrol` for HOST, then `baseline` for the gateways and HOST together, because a tunnel is up
+    when both ends know each other; then `province verify`. Commit `inventories/<environment>/trust` afterwards.
     """
 
     verb: ClassVar[str] = "replace-node"
