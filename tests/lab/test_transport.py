@@ -57,7 +57,7 @@ def odd_shell() -> Iterator[None]:
     """Automation's login shell says something first, and sets another locale."""
     host, user = connect(NODE, CONFIG), FLEET.environment.automation.name
     before = host.check_output("getent passwd %s", user).rpartition(":")[2]
-    text = r"#!/bin/bash\necho Chào mừng\nexport LC_ALL=C LANGUAGE=vi\nexec /bin/bash --noprofile \"$@\"\n"
+    text = r'#!/bin/bash\necho Chào mừng\nexport LC_ALL=C LANGUAGE=vi\nexec /bin/bash --noprofile "$@"\n'
     host.check_output(f"printf '{text}' > {ODD_SHELL} && chmod 755 {ODD_SHELL} && usermod --shell {ODD_SHELL} {user}")
     yield
     host.check_output(f"usermod --shell {before} {user} && rm {ODD_SHELL}")
