@@ -57,6 +57,15 @@ def send(one, probe):
         told.add(target)
 
 told = set()
+def under_way(one):
+    if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        return False
+    try:
+        one.getpeername()
+    except OSError:
+        return True
+    return False
+
 probes = json.loads(sys.stdin.readline())
 sockets = [opened(*probe) for probe in probes]
 for one, probe in zip(sockets, probes):
@@ -65,7 +74,7 @@ print("sent", flush=True)
 while not select.select([sys.stdin], [], [], 0.5)[0]:
     for at, probe in enumerate(probes):
         if probe[0] == "tcp":
-            if not sockets[at].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            if under_way(sockets[at]):
                 continue
             sockets[at].close()
             sockets[at] = opened(*probe)
@@ -74,7 +83,8 @@ while not select.select([sys.stdin], [], [], 0.5)[0]:
 """Sends the first packet of each connection, and keeps at it until its input ends.
 
 UDP goes out twice a second. The kernel repeats the first packet of TCP itself, but gives up at the first word from a
-router that the way is closed, which it may be for a moment only: then the connection is opened anew.
+router that the way is closed, which it may be for a moment only: then the connection is opened anew. So it is when
+somebody answered: a packet that is sent once may be missed by who looks at all of them.
 """
 
 
