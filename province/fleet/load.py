@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,9 @@ from province.fleet.system import System
 from province.fleet.tier import Owner, Tier
 
 FactT = TypeVar("FactT", bound=BaseModel)
+
+BEGAN = time.time()
+"""When this process could read a first fact: what was written later, it may have read before."""
 
 COMMUNES_VARIABLE = "PROVINCE_COMMUNES"
 """Environment variable: how many communes this environment runs, instead of those its file names."""

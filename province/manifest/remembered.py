@@ -16,12 +16,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from province.fleet.fleet import Fleet
+from province.fleet.load import BEGAN
 from province.manifest.capability import CHECKOUT
 from province.manifest.manifest import Manifest
 from province.manifest.render import TEMPLATES
 from province.manifest.roles import ROLES
 from province.manifest.trust import trust_folder
 
+MARGIN_S = 1.0
+"""File systems date a change by a clock that lags behind the machine's own."""
 VARIABLES = "PROVINCE_"
 """Variables of the process whose names begin so are read by the model."""
 
@@ -49,10 +52,12 @@ class _File(BaseModel):
 class Memory:
     """What is known of an environment's hosts; empty where something that it follows from has changed."""
 
-    def __init__(self, path: Path, source: str) -> None:
+    def __init__(self, path: Path | None, source: str = "") -> None:
         self._path = path
         self._file = _File(source=source)
         self._new = False
+        if path is None:
+            return
         try:
             found = _File.model_validate_json(path.read_bytes())
         except (FileNotFoundError, ValidationError):
@@ -62,7 +67,13 @@ class Memory:
 
     @classmethod
     def of(cls, fleet: Fleet) -> Memory:
-        """That of an environment, beside what else its runs leave behind."""
+        """That of an environment, beside what else its runs leave behind; nothing while somebody edits.
+
+        Asked before the trust anchors are read, so that what is kept of them is not older than its digest. All else
+        this process has read already: a file that was written since may not be what the fleet was made of.
+        """
+        if written_since(fleet, BEGAN - MARGIN_S):
+            return cls(None)
         return cls(CHECKOUT / ".province" / fleet.environment.id / "manifests.json", source_of(fleet))
 
     def find(self, host: str, only: tuple[str, ...]) -> Known | None:
@@ -76,7 +87,7 @@ class Memory:
 
     def save(self) -> None:
         """Write down what is new, for the next run; two that do so at once both leave a whole file."""
-        if not self._new:
+        if not self._new or self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
@@ -94,6 +105,12 @@ def source_of(fleet: Fleet) -> str:
     for path in sources(fleet):
         told.update(f"{path}\0".encode() + sha256(path.read_bytes()).digest())
     return told.hexdigest()
+
+
+def written_since(fleet: Fleet, moment: float) -> bool:
+    """Whether a source other than a trust anchor was written after a moment, in seconds since 1970."""
+    anchors = trust_folder(fleet)
+    return any(path.stat().st_ctime > moment for path in sources(fleet) if anchors not in path.parents)
 
 
 def sources(fleet: Fleet) -> Iterator[Path]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,31 @@ def test_a_part_is_known_by_its_capabilities_and_nothing_is_known_of_another_sou
     assert Memory(path, "two").find(HOST, ("time",)) is None
     path.write_text("{ torn")
     assert Memory(path, "one").find(HOST, ("time",)) is None
+
+
+def test_nothing_is_kept_or_believed_while_somebody_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fleet was read before: a digest of what came out of it must not stand under what is written now."""
+    monkeypatch.setattr(remembered, "CHECKOUT", tmp_path)
+    for place in ("province", "inventories/fleet", "inventories/lab/trust"):
+        (tmp_path / place).mkdir(parents=True)
+    for place in ("uv.lock", "inventories/fleet/province.yml", "inventories/lab/trust/register.yml"):
+        (tmp_path / place).write_text("before")
+    fleet = dataclasses.replace(load_fleet("lab"), root=tmp_path / "inventories")
+    known = Known(digest="d")
+
+    def kept_when_read_at(moment: float) -> Known | None:
+        monkeypatch.setattr(remembered, "BEGAN", moment)
+        memory = Memory.of(fleet)
+        memory.add(HOST, (), known)
+        memory.save()
+        return Memory.of(fleet).find(HOST, ())
+
+    assert kept_when_read_at(time.time() - 60) is None
+    later = time.time() + 60
+    assert kept_when_read_at(later) == known
+    (tmp_path / "inventories/lab/trust/register.yml").write_text("enrolled meanwhile")
+    assert kept_when_read_at(later) == known, "anchors are read afterwards"
+    assert kept_when_read_at(time.time() - 60) is None, "what is there is not believed either"
 
 
 def test_a_host_without_any_part_is_known_as_such() -> None:
