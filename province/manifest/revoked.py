@@ -6,16 +6,14 @@ register; Git keeps it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from province.fleet.documents import read_yaml
 from province.fleet.fact import Fact, NonBlank, Slug
-from province.fleet.findings import BadData, Finding
+from province.manifest.written_register import read_rows, written_rows
 
 REVOKED = "revoked.yml"
 MEND = "bring the file back from Git; `province op revoke-node` writes it"
@@ -43,21 +41,9 @@ def load_revoked(trust: Path) -> tuple[Revoked, ...]:
 
     Raises BadData that names the file and the key.
     """
-    path = trust / REVOKED
-    shown = "/".join((*trust.parts[-3:], REVOKED))
-    if not path.is_file():
-        return ()
-    try:
-        return _ROWS.validate_python(read_yaml(path, shown) or ())
-    except ValidationError as error:
-        raise BadData(
-            Finding(shown, ".".join(map(str, item["loc"])), str(item["input"])[:60], item["msg"], MEND)
-            for item in error.errors(include_url=False)
-        ) from None
+    return read_rows(_ROWS, trust / REVOKED, MEND)
 
 
 def revoked_text(rows: Iterable[Revoked]) -> str:
     """The content of the register: one line for each box."""
-    lines = ["# Public keys that never come back; written by `province op revoke-node`."]
-    lines += [f"- {json.dumps(row.model_dump(mode='json'), ensure_ascii=False)}" for row in rows]
-    return "\n".join(lines) + "\n"
+    return written_rows(rows, "Public keys that never come back; written by `province op revoke-node`.")

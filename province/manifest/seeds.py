@@ -7,20 +7,18 @@ Nothing in this register opens or proves anything, so Git keeps it beside the ot
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter
 
-from province.fleet.documents import read_yaml
 from province.fleet.fact import Fact, NonBlank, Slug
-from province.fleet.findings import BadData, Finding
 from province.manifest.enrolled import SSH_KEY
 from province.manifest.revoked import Revoked
+from province.manifest.written_register import read_rows, written_rows
 
 SEEDS = "seeds.yml"
 MEND = "bring the file back from Git; `province provision` and `province claim` write it"
@@ -75,24 +73,14 @@ _ROWS = TypeAdapter(tuple[Seed, ...])
 
 def load_seeds(trust: Path) -> tuple[Seed, ...]:
     """Every token that was ever made, the oldest first. Raises BadData that names the file and the key."""
-    path = trust / SEEDS
-    shown = "/".join((*trust.parts[-3:], SEEDS))
-    if not path.is_file():
-        return ()
-    try:
-        return _ROWS.validate_python(read_yaml(path, shown) or ())
-    except ValidationError as error:
-        raise BadData(
-            Finding(shown, ".".join(map(str, item["loc"])), str(item["input"])[:60], item["msg"], MEND)
-            for item in error.errors(include_url=False)
-        ) from None
+    return read_rows(_ROWS, trust / SEEDS, MEND)
 
 
 def seeds_text(rows: Iterable[Seed]) -> str:
     """The content of the register: one line for each token."""
-    lines = ["# One-time tokens of seeds, public halves only; written by `province provision` and `province claim`."]
-    lines += [f"- {json.dumps(row.model_dump(mode='json'), ensure_ascii=False)}" for row in rows]
-    return "\n".join(lines) + "\n"
+    return written_rows(
+        rows, "One-time tokens of seeds, public halves only; written by `province provision` and `province claim`."
+    )
 
 
 def history(
