@@ -15,6 +15,7 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.manifest.build import Builder
+from province.manifest.rendering import Rendering
 from province.manifest.trust import load_trust
 from province.ops.node_ssh import SshContact
 from province.ops.workplace import Workplace
@@ -122,7 +123,7 @@ def _leave(fleet: Fleet, ticket: str, *, emergency: bool) -> Leave:
 
 
 def _planned(fleet: Fleet, hosts: tuple[Host, ...], only: str) -> Plan:
-    return make_plan(Builder(fleet, load_trust(fleet)), hosts, _names(only), SshContact)
+    return make_plan(Rendering.of(fleet, _names(only)), hosts, SshContact)
 
 
 def _chosen(fleet: Fleet, work: Workplace, words: list[str] | None, *, waiting: bool) -> tuple[Host, ...]:

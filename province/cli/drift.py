@@ -12,8 +12,7 @@ from province.cli.steps import show, to_stderr
 from province.errors import ExitCode
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.manifest.build import Builder
-from province.manifest.trust import load_trust
+from province.manifest.rendering import Rendering
 from province.ops import data_centre, drift
 from province.ops.node_ssh import SshContact
 from province.ops.step import Step
@@ -38,7 +37,7 @@ def find_drift(words: Words = None, environment: Environment = "lab", as_json: J
 
 
 def _steps(fleet: Fleet, words: list[str]) -> Iterator[Step]:
-    yield drift.find(Builder(fleet, load_trust(fleet)), select_hosts(fleet, words), SshContact)
+    yield drift.find(Rendering.of(fleet), select_hosts(fleet, words), SshContact)
     if not words:
         for centre in data_centre.centres(Workplace.of(fleet, to_stderr), fleet, with_hosts=False):
             yield from data_centre.drift(centre)

@@ -23,18 +23,21 @@ ENROL_DUE = "enrol_due"
 def inventory(fleet: Fleet, now: datetime) -> dict[str, Any]:
     """`groups`: name → host names; `hosts`: name → variables. The connection is described by the environment.
 
-    `now` decides who is in the group of hosts whose enrolment is due.
+    `now` decides who is in the group of hosts whose enrolment is due. Data centres come first: in a province that is
+    brought up from nothing, 204 nodes would else knock at the doors of hubs that are not there yet, again and again.
     """
     images = load_images(fleet)
-    groups: dict[str, list[str]] = {ENROL_DUE: sorted(open_points(fleet, register_of(fleet), now))}
+    groups: dict[str, list[str]] = {}
     hosts: dict[str, dict[str, object]] = {}
-    for host in fleet.hosts.values():
+    for host in sorted(fleet.hosts.values(), key=lambda host: host.commune is not None):
         for group in groups_of(host):
             groups.setdefault(group, []).append(host.name)
         facts = host_facts(fleet, host)
         handles_images = facts["cluster_site"] or Duty.REGISTRY in host.duties
         facts |= image_view(images if handles_images else (), f"{facts['mirror_base']}/images")
         hosts[host.name] = facts | _connection(fleet, host)
+    due = open_points(fleet, register_of(fleet), now)
+    groups[ENROL_DUE] = [name for name in hosts if name in due]
     return {"groups": groups, "hosts": hosts}
 
 

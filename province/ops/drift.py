@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from province.errors import ExitCode
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
-from province.manifest.build import Builder
-from province.manifest.manifest import Manifest
+from province.manifest.rendering import Rendering
 from province.ops import node_talk
 from province.ops.node_wire import Contact, NodeTrouble, ask, request
 from province.ops.step import Step
@@ -46,16 +46,15 @@ class Alike:
     hosts: tuple[str, ...]
 
 
-def look_at(host: str, manifest: Manifest, contact: Contact) -> HostDrift:
+def look_at(host: str, wish: node_talk.Wish, contact: Contact) -> HostDrift:
     """Ask one host what differs from what was applied last, and what applying the model would change; both only look.
 
     What differs from the last application was changed on the host; the rest of what applying would change is new
     in the model.
     """
-    wish = node_talk.Wish(digest=manifest.digest, manifest=manifest.desired, check=True)
     try:
         own = ask(contact, request("status"))
-        would = node_talk.apply(contact, wish)
+        would = node_talk.apply(contact, replace(wish, check=True))
     except NodeTrouble as trouble:
         return HostDrift(host, trouble=str(trouble))
     except ConnectionError as error:
@@ -73,11 +72,18 @@ def look_at(host: str, manifest: Manifest, contact: Contact) -> HostDrift:
     )
 
 
-def look_at_all(builder: Builder, hosts: Sequence[Host], contact: Callable[[Fleet, str], Contact]) -> list[HostDrift]:
+def look_at_all(
+    rendering: Rendering, hosts: Sequence[Host], contact: Callable[[Fleet, str], Contact]
+) -> list[HostDrift]:
     """The same for many hosts, some at a time, in their order."""
+    wishes = {
+        host.name: node_talk.Wish(rendering.known(host.name).digest, partial(rendering.desired, host.name))
+        for host in hosts
+    }
+    rendering.save()
 
     def one(host: Host) -> HostDrift:
-        return look_at(host.name, builder.build(host), contact(builder.fleet, host.name))
+        return look_at(host.name, wishes[host.name], contact(rendering.fleet, host.name))
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         return list(pool.map(one, hosts))
@@ -113,10 +119,10 @@ def step(found: Sequence[HostDrift], seconds: float) -> Step:
     )
 
 
-def find(builder: Builder, hosts: Sequence[Host], contact: Callable[[Fleet, str], Contact]) -> Step:
+def find(rendering: Rendering, hosts: Sequence[Host], contact: Callable[[Fleet, str], Contact]) -> Step:
     """Look at hosts, and say what differs."""
     begun = time.monotonic()
-    found = look_at_all(builder, hosts, contact)
+    found = look_at_all(rendering, hosts, contact)
     return step(found, time.monotonic() - begun)
 
 

@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
-from province.manifest.build import Builder
-from province.manifest.manifest import Manifest
+from province.manifest.rendering import Rendering
 from province.ops.node_wire import Answer, Contact, NodeTrouble, ask, request
 from province.ops.rehearsal import one_of_each_kind, rehearse
 from province.verify.reach import AT_A_TIME
@@ -79,38 +79,38 @@ class Plan:
         return sorted(found, key=lambda group: (-len(group.hosts), group.hosts))
 
 
-def make_plan(
-    builder: Builder, hosts: Sequence[Host], only: Sequence[str], contact: Callable[[Fleet, str], Contact]
-) -> Plan:
+def make_plan(rendering: Rendering, hosts: Sequence[Host], contact: Callable[[Fleet, str], Contact]) -> Plan:
     """Ask every host; then one host of each kind that differs lets its programs check the files meant for it.
 
     Raises BadData for files that programs refuse, and ProvinceError when the run is about nothing on any of the hosts.
     Nothing is changed.
     """
-    manifests = {host.name: builder.build(host, only=only) for host in hosts}
-    wanted = [host for host in hosts if manifests[host.name].parts]
+    known = {host.name: rendering.known(host.name) for host in hosts}
+    rendering.save()
+    wanted = [name for name, one in known.items() if not one.empty]
     if not wanted:
         raise ProvinceError(
-            f"none of these hosts has {' or '.join(only) or 'anything to apply'}", exit_code=ExitCode.NOTHING_SELECTED
+            f"none of these hosts has {' or '.join(rendering.only) or 'anything to apply'}",
+            exit_code=ExitCode.NOTHING_SELECTED,
         )
 
-    def one(host: Host) -> Looked:
-        return look_at(manifests[host.name], only, contact(builder.fleet, host.name))
+    def one(name: str) -> Looked:
+        return look_at(name, known[name].digest, rendering, contact(rendering.fleet, name))
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         plan = Plan(tuple(pool.map(one, wanted)))
-    refuse_bad_files(builder, plan)
+    refuse_bad_files(rendering, plan)
     return plan
 
 
-def look_at(manifest: Manifest, only: Sequence[str], contact: Contact) -> Looked:
+def look_at(host: str, digest: str, rendering: Rendering, contact: Contact) -> Looked:
     """Ask one host what applying its manifest would change."""
-    asked = request("compare", digest=manifest.digest, only=tuple(only), check=True)
+    asked = request("compare", digest=digest, only=rendering.only, check=True)
     try:
-        answer = ask(contact, asked, manifest.desired)
+        answer = ask(contact, asked, partial(rendering.desired, host))
     except (NodeTrouble, ConnectionError) as error:
-        return Looked(manifest.host, manifest.digest, lost=str(error))
-    return Looked(manifest.host, manifest.digest, changes_of(answer), lines_of(answer.get("diff", [])))
+        return Looked(host, digest, lost=str(error))
+    return Looked(host, digest, changes_of(answer), lines_of(answer.get("diff", [])))
 
 
 def changes_of(answer: Answer) -> tuple[str, ...]:
@@ -129,10 +129,10 @@ def lines_of(diff: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def refuse_bad_files(builder: Builder, plan: Plan) -> None:
+def refuse_bad_files(rendering: Rendering, plan: Plan) -> None:
     """Raise BadData with what programs of one host of each kind have against the files that are meant for it."""
-    hosts = [builder.fleet.hosts[one.host] for one in plan.differing]
-    if hosts and (refused := rehearse(builder.fleet, [builder.build(host) for host in one_of_each_kind(hosts)])):
+    hosts = one_of_each_kind(rendering.fleet.hosts[one.host] for one in plan.differing)
+    if hosts and (refused := rehearse(rendering.fleet, [rendering.whole(host.name) for host in hosts])):
         raise BadData(refused)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from province.errors import ExitCode
-from province.manifest.manifest import Manifest
 from province.ops import drift
 from province.ops.drift import Alike, HostDrift
+from province.ops.node_talk import Wish
 from province.ops.node_wire import NodeTrouble
 
 
@@ -33,16 +33,7 @@ class Told:
         raise AssertionError("looking never needs a second connection")
 
 
-class Model:
-    """As much of a manifest as is asked for."""
-
-    digest = "d"
-
-    def desired(self) -> dict[str, Any]:
-        return {"parts": []}
-
-
-MANIFEST = cast("Manifest", Model())
+WISH = Wish("d", lambda: {"parts": []})
 
 
 def status(*differs: str, put_back: Any = None) -> dict[str, Any]:
@@ -58,7 +49,7 @@ def test_what_somebody_changed_is_told_from_what_the_model_brings() -> None:
         status("change /etc/motd", put_back={"why": "no confirmation"}),
         would("change /etc/motd", "change /etc/chrony/chrony.conf", foreign=("/etc/sudoers.d/x",)),
     )
-    found = drift.look_at("a", MANIFEST, node)
+    found = drift.look_at("a", WISH, node)
     assert found.foreign == ("declared by nobody: /etc/sudoers.d/x",)
     assert found.differences == (
         "changed since it was applied: change /etc/motd",
@@ -76,7 +67,7 @@ def test_what_somebody_changed_is_told_from_what_the_model_brings() -> None:
     ],
 )
 def test_a_host_that_cannot_be_asked_is_never_as_declared(error: Exception, expected: HostDrift) -> None:
-    assert drift.look_at("a", MANIFEST, Told(status(), error)) == expected
+    assert drift.look_at("a", WISH, Told(status(), error)) == expected
 
 
 def test_hosts_that_differ_alike_stand_together_and_the_largest_group_first() -> None:

@@ -132,6 +132,14 @@ def test_the_inventory_groups_hosts_by_what_they_are(fleet: Fleet) -> None:
     assert all(name.isidentifier() for name in groups)
 
 
+def test_hubs_come_before_the_nodes_that_knock_at_their_doors(fleet: Fleet) -> None:
+    found = inventory(fleet, NOW)
+    for names in (list(found["hosts"]), found["groups"]["enrol_due"]):
+        of_nodes = [fleet.hosts[name].commune is not None for name in names]
+        assert of_nodes == sorted(of_nodes)
+        assert len(set(of_nodes)) == 2
+
+
 def test_the_inventory_reaches_hosts_by_their_management_address(fleet: Fleet) -> None:
     variables = inventory(fleet, NOW)["hosts"]
     for host in fleet.hosts.values():

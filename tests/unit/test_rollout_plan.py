@@ -10,7 +10,8 @@ import pytest
 from province.fleet.findings import BadData, Finding
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.manifest.build import Builder
+from province.manifest.remembered import Memory
+from province.manifest.rendering import Rendering
 from province.rollout import plan as planning
 from province.rollout.plan import CODE, Looked, Plan, changes_of, described, lines_of, make_plan
 
@@ -77,12 +78,12 @@ class Node:
 
 
 @pytest.fixture
-def builder(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Builder:
-    """A builder whose manifests are quick to make."""
+def rendering(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Rendering:
+    """One whose manifests are quick to make."""
 
     class Manifest:
         def __init__(self, host: str) -> None:
-            self.host, self.digest, self.parts = host, "d" * 64, ("time",)
+            self.host, self.digest, self.parts, self.advice = host, "d" * 64, ("time",), ()
 
         def desired(self) -> dict[str, object]:
             return {}
@@ -95,24 +96,24 @@ def builder(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Builder:
             return Manifest(host.name)
 
     monkeypatch.setattr(planning, "rehearse", lambda *_: [])
-    return Quick()  # type: ignore[return-value]
+    return Rendering(Quick(), Memory(None))  # type: ignore[arg-type]
 
 
-def test_every_host_is_asked_once_and_those_that_cannot_be_are_split_off(builder: Builder) -> None:
-    hosts = list(builder.fleet.hosts.values())[:4]
+def test_every_host_is_asked_once_and_those_that_cannot_be_are_split_off(rendering: Rendering) -> None:
+    hosts = list(rendering.fleet.hosts.values())[:4]
     answers = (SAME, DIFFERS, ConnectionError("No route to host"), {"trouble": "the journal has form 99"})
     nodes = {host.name: Node(answer) for host, answer in zip(hosts, answers, strict=True)}
-    found = make_plan(builder, hosts, (), lambda _, name: nodes[name])
+    found = make_plan(rendering, hosts, lambda _, name: nodes[name])
     assert [one.host for one in found.differing] == [hosts[1].name]
     assert found.lost == {hosts[2].name: "No route to host", hosts[3].name: "the journal has form 99"}
     assert {verb for node in nodes.values() for verb in node.asked} == {"compare"}
     assert found.digests == {hosts[1].name: "d" * 64}
 
 
-def test_a_file_that_a_program_refuses_ends_the_plan(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_a_program_refuses_ends_the_plan(rendering: Rendering, monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = Finding("templates/a.j2", "line 3 of a.j2", "x", "it is refused", "correct it")
     monkeypatch.setattr(planning, "rehearse", lambda *_: [refusal])
-    host = next(iter(builder.fleet.hosts.values()))
+    host = next(iter(rendering.fleet.hosts.values()))
     with pytest.raises(BadData, match="it is refused"):
-        make_plan(builder, [host], (), lambda _, __: Node(DIFFERS))
-    assert make_plan(builder, [host], (), lambda _, __: Node(SAME)).differing == ()
+        make_plan(rendering, [host], lambda _, __: Node(DIFFERS))
+    assert make_plan(rendering, [host], lambda _, __: Node(SAME)).differing == ()

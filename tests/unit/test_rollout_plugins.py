@@ -95,9 +95,9 @@ def plugin(path: str) -> Any:
 
 
 def test_hosts_that_would_get_something_else_than_planned_end_the_play_before_any_is_touched() -> None:
-    rendering = plugin("action/province_survey.py")._Rendering(None, None, ())
-    rendering.known = {name: Known(digest=name * 64) for name in "abc"}
-    rendering.refuse_others({"a": "a" * 64})
-    rendering.refuse_others({})
+    refuse_others = plugin("action/province_survey.py")._refuse_others
+    known = {name: Known(digest=name * 64) for name in "abc"}
+    refuse_others(known, {"a": "a" * 64})
+    refuse_others(known, {})
     with pytest.raises(ProvinceError, match="the model changed since the plan: b would get something else"):
-        rendering.refuse_others({"a": "a" * 64, "b": "x" * 64})
+        refuse_others(known, {"a": "a" * 64, "b": "x" * 64})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,11 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.findings import BadData, Finding
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.manifest.build import Builder
 from province.manifest.inventory import sockets, ssh_config
 from province.manifest.manifest import Manifest
-from province.manifest.remembered import Known, Memory
+from province.manifest.remembered import Known
+from province.manifest.rendering import Rendering
 from province.manifest.roles import named_by_tags
-from province.manifest.trust import load_trust
 from province.ops.node_talk import Wish
 from province.ops.survey import Survey
 
@@ -57,14 +55,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     exit_code=ExitCode.USAGE,
                 )
             fleet = load_fleet(str(variables["environment_id"]))
-            memory = Memory.of(fleet)
-            rendering = _Rendering(Builder(fleet, load_trust(fleet)), memory, only)
+            rendering = Rendering.of(fleet, only)
             client = _client(ssh_config(fleet))
             survey = Survey(lambda name: [*client, name], context.CLIARGS["forks"])
-            found = survey.ask(rendering.wishes(variables["ansible_play_hosts_all"]))
-            rendering.refuse_others(variables.get("planned_digests", {}))
-            memory.save()
-            others = [rendering.whole(name) for name in rendering.known if name not in found.held]
+            known: dict[str, Known] = {}
+            found = survey.ask(_wishes(rendering, variables["ansible_play_hosts_all"], known))
+            _refuse_others(known, variables.get("planned_digests", {}))
+            rendering.save()
+            others = [rendering.whole(name) for name in known if name not in found.held]
             if findings := _refused(fleet, others):
                 raise BadData(findings)
         except ProvinceError as error:
@@ -77,58 +75,27 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "warnings": [
                 note
                 for name, told in found.held.items()
-                for note in (*(f"{name}: {note}" for note in told.notes), *rendering.known[name].advice)
+                for note in (*(f"{name}: {note}" for note in told.notes), *known[name].advice)
             ],
         }
 
 
-@dataclass
-class _Rendering:
-    """The manifests of a play's hosts, each whole and as the part that the run is about, filled as they are made.
+def _wishes(rendering: Rendering, names: Iterable[str], known: dict[str, Known]) -> Iterator[tuple[str, Wish]]:
+    """What is wished of every host that the run is about; fills `known` as it goes, while hosts are asked already."""
+    for name in names:
+        known[name] = one = rendering.known(name)
+        if not one.empty:
+            yield name, Wish(one.digest, partial(rendering.desired, name), rendering.only)
 
-    What was rendered before from the same sources is known without rendering it.
+
+def _refuse_others(known: Mapping[str, Known], planned: Mapping[str, str]) -> None:
+    """Stop when hosts would get something else than what was planned; `planned` are digests by host.
+
+    A roll-out takes its time, and whoever agreed to it agreed to what the model wanted then.
     """
-
-    builder: Builder
-    memory: Memory
-    only: tuple[str, ...]
-    known: dict[str, Known] = field(default_factory=dict)
-    _whole: dict[str, Manifest] = field(default_factory=dict)
-
-    def wishes(self, names: Iterable[str]) -> Iterator[tuple[str, Wish]]:
-        """What is wished of every host that the run is about."""
-        for name in names:
-            self.known[name] = known = self.memory.find(name, self.only) or self._render(name)
-            if not known.empty:
-                yield name, Wish(known.digest, partial(self._desired, name), self.only)
-
-    def whole(self, name: str) -> Manifest:
-        """All that a host has to be."""
-        if name not in self._whole:
-            self._whole[name] = self.builder.build(self.builder.fleet.hosts[name])
-        return self._whole[name]
-
-    def _render(self, name: str) -> Known:
-        self.whole(name)
-        known = Known.of(self._part(name))
-        self.memory.add(name, self.only, known)
-        return known
-
-    def _part(self, name: str) -> Manifest:
-        """What the run is about."""
-        return self.builder.build(self.builder.fleet.hosts[name], only=self.only) if self.only else self.whole(name)
-
-    def _desired(self, name: str) -> object:
-        return self._part(name).desired()
-
-    def refuse_others(self, planned: Mapping[str, str]) -> None:
-        """Stop when hosts would get something else than what was planned; `planned` are digests by host.
-
-        A roll-out takes its time, and whoever agreed to it agreed to what the model wanted then.
-        """
-        other = [name for name, one in self.known.items() if planned.get(name, one.digest) != one.digest]
-        if other:
-            raise ProvinceError(f"the model changed since the plan: {' '.join(other)} would get something else")
+    other = [name for name, one in known.items() if planned.get(name, one.digest) != one.digest]
+    if other:
+        raise ProvinceError(f"the model changed since the plan: {' '.join(other)} would get something else")
 
 
 def _refused(fleet: Fleet, manifests: list[Manifest]) -> list[Finding]:
