@@ -17,7 +17,9 @@ class _StrictLoader(yaml.CSafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=deep)
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be one word", key_node.start_mark)
             if key in mapping:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice", key_node.start_mark
@@ -51,3 +53,11 @@ def read_yaml(path: Path, shown: str) -> Any:
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = f"not valid YAML: {error.problem or error.context}"
         raise BadData([Finding(shown, where, "", problem, "correct the syntax there")]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.encode().count(b"\n", 0, error.position) + 1
+        problem = f"not valid YAML: the character U+{error.character:04X}"
+        raise BadData([Finding(shown, f"line {line}", "", problem, "delete it")]) from None
+    except ValueError as error:
+        # What looks like a date or a number and is none: YAML says neither where nor which.
+        problem = f"not valid YAML: {error}"
+        raise BadData([Finding(shown, "", "", problem, "look for a date that does not exist")]) from None

@@ -65,10 +65,15 @@ class _Reader:
     def document(self, path: Path) -> Any:
         """The content of a YAML file, or None after noting what is wrong with it."""
         try:
-            return read_yaml(path, self.shown(path))
+            body = read_yaml(path, self.shown(path))
         except BadData as error:
             self.findings.extend(error.findings)
             return None
+        if body is None:
+            self.findings.append(
+                Finding(self.shown(path), "", "", "the file is empty", "write its facts, or restore it")
+            )
+        return body
 
     def fact(self, model: type[FactT], path: Path, **extra: object) -> FactT | None:
         """One file as one fact; `extra` are keys that its name says."""
