@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from province.cli import pull
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode
 from province.fleet.load import load_fleet
@@ -16,6 +17,7 @@ from province.ops.node_wire import NodeTrouble, ask, request
 from province.verify.selection import select_hosts
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(pull.app, name="pull", help="Signed bundles that nodes apply by themselves when no controller is there.")
 
 Hosts = Annotated[list[str], typer.Argument(help="Hosts, classes, sites, communes or wave:N.")]
 Seconds = Annotated[int, typer.Option(help="How long a host waits for the confirmation before it goes back.")]

@@ -24,6 +24,7 @@ from province.fleet.fact import (
     Slug,
     SourceRef,
 )
+from province.fleet.pull import Pull
 from province.fleet.relay import Relay
 from province.fleet.rollout import Rollout
 from province.fleet.sensors import Sensors
@@ -236,6 +237,7 @@ class Province(Fact):
     video: Video
     counter: Counter
     copies: Copies
+    pull: Pull
     evidence: EvidencePlan
     rollout: Rollout
     framework: NonBlank

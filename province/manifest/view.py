@@ -16,6 +16,7 @@ from province.manifest.names import names_view
 from province.manifest.passages import passage_view
 from province.manifest.peers import EVERYBODY, Peers, peers_of
 from province.manifest.promises import promises_view
+from province.manifest.pull import pull_view
 from province.manifest.quality import quality_view
 from province.manifest.relay import relay_view
 from province.manifest.routes import path_view
@@ -55,6 +56,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **video_view(fleet, host, known),
         **counter_view(fleet, host, known),
         **copies_view(fleet, host, known),
+        **pull_view(fleet, host, known),
         **promises_view(fleet, host, known),
     }
 

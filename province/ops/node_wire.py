@@ -107,10 +107,19 @@ def ask(
 
 def _packed(needs: Collection[str], manifest: Callable[[], object] | None) -> dict[str, str]:
     """What a node needs beside the request."""
-    packed: dict[str, object] = {"sources": sources()} if "code" in needs else {}
+    things: dict[str, object] = {"sources": sources()} if "code" in needs else {}
     if manifest is not None:
-        packed["manifest"] = manifest()
-    text = json.dumps(packed, ensure_ascii=False).encode()
+        things["manifest"] = manifest()
+    return _as_sent(things)
+
+
+def packed_for(manifest: Mapping[str, object]) -> dict[str, str]:
+    """All that a node could need beside a request: for one that cannot be asked what it holds."""
+    return _as_sent({"sources": sources(), "manifest": manifest})
+
+
+def _as_sent(things: Mapping[str, object]) -> dict[str, str]:
+    text = json.dumps(things, ensure_ascii=False).encode()
     return {"packed": base64.b64encode(zlib.compress(text, 9)).decode()}
 
 

@@ -208,10 +208,11 @@ def conduct(journal: Journal, hands: Hands) -> Run:
         step = next_step(journal.run)
         if step is None:
             return journal.run
-        _carry_out(step, journal, hands)
+        carry_out(step, journal, hands)
 
 
-def _carry_out(step: Step, journal: Journal, hands: Hands) -> None:
+def carry_out(step: Step, journal: Journal, hands: Hands) -> None:
+    """Do a step, and write down what was seen as soon as it is."""
     number = journal.run.open_batch or 0
     match step:
         case Apply(hosts=hosts):

@@ -135,13 +135,20 @@ class Controller:
 
     def begin(self, plan: Plan, intent: Intent, lock: Lock) -> Run:
         """Make what is planned so, in batches."""
+        return self.carry_out(self.ordered(plan), plan, intent, lock)
+
+    def ordered(self, plan: Plan) -> Order:
+        """That what is planned shall be so."""
         batches = batches_of(self.fleet, [self.fleet.hosts[one.host] for one in plan.differing])
-        order = Order(APPLY, {}, batches, self.fleet.province.rollout.failed_budget)
-        return self.carry_out(order, plan, intent, lock)
+        return Order(APPLY, {}, batches, self.fleet.province.rollout.failed_budget)
 
     def carry_out(self, order: Order, plan: Plan, intent: Intent, lock: Lock) -> Run:
         """Do what is ordered to the hosts of a plan, in batches."""
-        begun = Begun(
+        return self._conduct(FileJournal.begin(self.runs, self.begun(order, plan, intent), self.watch), lock)
+
+    def begun(self, order: Order, plan: Plan, intent: Intent) -> Begun:
+        """The first line of a run, with a new name."""
+        return Begun(
             time=datetime.now(UTC),
             run=journal.new_run(),
             environment=self.work.environment,
@@ -161,7 +168,6 @@ class Controller:
             failed_budget=order.failed_budget,
             unreachable_budget=self.fleet.province.rollout.unreachable_budget,
         )
-        return self._conduct(FileJournal.begin(self.runs, begun, self.watch), lock)
 
     def resume(self, lock: Lock, builder: Builder, leave: Leave = _any_time) -> Run:
         """Go on with the run that has not ended; `leave` is asked whether its hosts may be changed now.

@@ -185,6 +185,7 @@ class Copies:
             {
                 "/run/copies-door": str(place),
                 "/run/copies/store.sock": f"{place}/store.sock",
+                "/var/lib/province-bundles": f"{place}/bundles",
                 "/run/credentials/copies-door.service": f"{place}/credentials",
                 "/etc/ssl/province": f"{place}/ssl",
                 f"listen [::]:{ours} ssl ipv6only=on;": "",

@@ -201,6 +201,14 @@ def _province() -> dict[str, Any]:
             "door_uid": 831,
             "source": "A",
         },
+        "pull": {
+            "every_minutes": 30,
+            "silent_hours": 12,
+            "valid_days": 7,
+            "step_hours": 2,
+            "confirm_minutes": 10,
+            "source": "A",
+        },
         "rollout": {
             "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
             "soak_seconds": 0,

@@ -124,7 +124,7 @@ def test_a_new_unit_is_stopped_while_its_file_says_how(host: HostInFolder) -> No
 def test_the_connection_that_made_the_change_cannot_confirm_it(host: HostInFolder) -> None:
     run(host, NEW, TIME, connection="198.18.0.1 1 198.18.0.2 22")
     for connection in ("198.18.0.1 1 198.18.0.2 22", ""):
-        with pytest.raises(node_module.Trouble, match="new SSH connection"):
+        with pytest.raises(node_module.Trouble, match="new connection"):
             confirm(host, 2, connection)
     confirm(host, 2, "198.18.0.1 2 198.18.0.2 22")
 

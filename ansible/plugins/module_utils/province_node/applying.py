@@ -71,7 +71,7 @@ def _order(held: wanted.Manifest | None, request: Request) -> Order | None:
         time=request["time"],
         only=request["only"],
         confirm_seconds=request["confirm_seconds"],
-        connection=guard.connection(),
+        connection=guard.reached_by(request),
     )
 
 

@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from . import contact
 from .node import Node, Trouble
 
 Request = dict[str, Any]
@@ -32,6 +33,7 @@ def answer(request: Request, node: Node | None = None) -> Answer:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     module, function = VERBS[request["verb"]]
     try:
+        contact.note(host)
         return dict(getattr(import_module(f"{__package__}.{module}"), function)(host, request))
     except Trouble as trouble:
         return {"trouble": str(trouble)}

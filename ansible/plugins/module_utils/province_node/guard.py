@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from .boot import PROGRAM
 from .journal import Journal
@@ -51,9 +52,12 @@ def connection() -> str:
     return ""
 
 
+def reached_by(request: dict[str, Any]) -> str:
+    """The connection by which a request came: of SSH; else the one to a site that the node's own request names."""
+    return connection() or str(request.get("connection", ""))
+
+
 def refuse_same_connection(journal: Journal, now: str) -> None:
     """A connection that was open before says nothing about the next one."""
     if not now or now == journal.connection:
-        raise Trouble(
-            "a guarded change is confirmed only over a new SSH connection; this one was open when it was made"
-        )
+        raise Trouble("a guarded change is confirmed only over a new connection; this one was open when it was made")

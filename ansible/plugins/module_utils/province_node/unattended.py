@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 from . import recovery
 from .node import Node, Trouble
 
 
 def main(arguments: list[str]) -> int:
-    """`recover` and `watch` at boot, `revert GENERATION` when the timer has run out; the system's log hears of it."""
+    """`recover` and `watch` at boot, `revert GENERATION` when the timer has run out, `pull` by a timer of its own.
+
+    The system's log hears of it.
+    """
     node = Node()
     try:
+        if arguments[0] == "pull":
+            return int(import_module(f"{__package__}.pull").main(node))
         with node.alone(" ".join(arguments), patient=True):
             if arguments[0] == "recover":
                 said = recovery.at_boot(node)

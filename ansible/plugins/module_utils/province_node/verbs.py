@@ -17,7 +17,7 @@ SHOWN = ("generation", "phase", "controller", "since", "reason", "confirm_second
 def confirm(node: Node, request: Request) -> Answer:
     """Make an armed transaction the good state."""
     with node.alone(request["controller"], patient=True):
-        transaction.confirm(node, request["generation"], guard.connection())
+        transaction.confirm(node, request["generation"], guard.reached_by(request))
     return {"confirmed": request["generation"]}
 
 

@@ -1,0 +1,181 @@
+"""Bundles that are not to be believed, and sites that are away: whatever comes, nothing on the node is touched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from province.fleet.load import load_fleet
+from tests.unit.node_in_folder import HostInFolder, node_side
+
+from .copies_servers import Copies, at_work
+from .pull_nodes import (
+    DAY_S,
+    FAR,
+    HOUR_S,
+    NEAR,
+    NODE,
+    OTHER,
+    WANTED,
+    Puller,
+    certify_for,
+    equip,
+    keys,
+    link_code,
+    pull,
+    puller,
+)
+
+guard = node_side("guard")
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copies]:
+    with at_work(Copies(load_fleet("lab"), tmp_path_factory.mktemp("pull"))) as made:
+        equip(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def first_day(copies: Copies) -> Puller:
+    return puller(copies, NODE, keys(copies.place / "keys", copies.fleet.environment.automation.name))
+
+
+@pytest.fixture
+def away(first_day: Puller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Puller]:
+    """The node as it was two days after its controller left; whoever runs the tests by SSH is none."""
+    monkeypatch.setattr(guard, "connection", lambda: "")
+    shutil.copytree(first_day.node.root, tmp_path / "node", symlinks=True)
+    yield Puller(first_day.copies, first_day.node, HostInFolder(tmp_path / "node"), first_day.signer)
+    for site in first_day.copies.sites.values():
+        (site.place / "bundles" / NODE).unlink(missing_ok=True)
+
+
+def spoilt(text: str) -> bytes:
+    """One byte of what the bundle says is another."""
+    content = bytearray(text.encode())
+    content[content.index(b"tests")] ^= 1
+    return bytes(content)
+
+
+REFUSED: dict[str, tuple[Callable[[Puller, Path], bytes], str]] = {
+    "another authority": (
+        lambda one, work: one.text("new\n", by=keys(work / "keys", one.signer.name)).encode(), "signature does not hold"
+    ),
+    "another name of ours": (lambda one, work: one.text("new\n", by=named(one, work)).encode(), "signature does not"),
+    "another host's": (lambda one, _: one.text("new\n", host=OTHER).encode(), f"it is for {OTHER}, and this is {NODE}"),
+    "over": (lambda one, _: one.text("new\n", made=time.time() - 15 * DAY_S).encode(), "it is over since"),
+    "good for ever": (
+        lambda one, _: one.text("new\n", valid_until=int(time.time()) + 400 * DAY_S).encode(), "none is for more than"
+    ),
+    "of tomorrow": (lambda one, _: one.text("new\n", made=time.time() + HOUR_S).encode(), "it was made 3"),
+    "a changed byte": (lambda one, _: spoilt(one.text("new\n")), "its signature does not hold"),
+    "half of it": (lambda one, _: one.text("new\n").encode()[:5000], "no bundle can be read in it"),
+    "a page": (lambda *_: b"<html>", "no bundle can be read in it"),
+}  # fmt: skip
+
+
+def named(one: Puller, work: Path) -> Any:
+    """Somebody with a certificate of the right authority, for a name that may not sign."""
+    authority = one.signer.certificate.with_name("authority")
+    other = keys(work / "keys", "an-operator")
+    for end in ("", ".pub"):
+        shutil.copy(f"{authority}{end}", other.certificate.with_name(f"authority{end}"))
+    certify_for(other.certificate.with_name("authority"), other.certificate.with_name("operator.pub"), "an-operator")
+    return other
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_to_be_believed_touches_nothing(case: str, away: Puller, tmp_path: Path) -> None:
+    make, words = REFUSED[case]
+    away.lay(make(away, tmp_path))
+    before = away.etc()
+    state, why = away.pull()
+    assert state == "refused"
+    assert why.count(words) == 2, f"of both sites: {why}"
+    assert away.etc() == before
+    assert (away.said["state"], "newest" in away.said) == ("refused", False)
+
+
+def test_it_never_goes_back(away: Puller) -> None:
+    """A site that was taken over brings an older one, good and signed; so does one that was merely forgotten."""
+    old, new = (away.text(f"{age}\n", made=time.time() - age * HOUR_S) for age in (20, 10))
+    away.publish(new)
+    assert away.pull()[0] == "applied"
+    away.alone_for(2 * DAY_S)
+    away.lay(old.encode())
+    before = away.etc()
+    state, why = away.pull()
+    assert (state, "it never goes back" in why) == ("refused", True), why
+    twin = away.text("another\n", made=json.loads(json.loads(new)["bundle"])["made"])
+    away.lay(twin.encode())
+    state, why = away.pull()
+    assert (state, "another bundle with the number" in why) == ("refused", True), why
+    assert away.etc() == before
+    away.lay(old.encode(), NEAR)
+    away.lay(new.encode(), FAR)
+    link_code(away)
+    assert away.pull()[0] == "unchanged", "one site that lies does not stand in the other's way"
+
+
+def test_the_other_site_is_asked_and_both_away_is_no_fault(away: Puller) -> None:
+    away.publish(away.text("new\n"))
+    sites = away.copies.sites
+    before = away.etc()
+    for site in sites.values():
+        site.stop()
+    try:
+        state, why = away.pull()
+        assert (state, why.count("Connection refused")) == ("away", 2)
+        assert "answered" not in away.said
+        assert away.etc() == before
+        sites[FAR].start()
+        assert away.pull()[0] == "applied"
+    finally:
+        sites[FAR].stop()
+        for site in sites.values():
+            site.start()
+
+
+def test_a_download_that_is_cut_is_none(away: Puller) -> None:
+    """A door with the site's certificate says how long the bundle is, and is gone in its middle."""
+    text = away.text("new\n").encode()
+    place = away.copies.sites[NEAR].place
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(place / "ssl/host.pem", place / "credentials/host.key")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def cut() -> None:
+            wire, _ = listening.accept()
+            with context.wrap_socket(wire, server_side=True) as one:
+                one.recv(4096)
+                one.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text[: len(text) // 2])
+
+        door = threading.Thread(target=cut)
+        door.start()
+        plan = json.loads(away.host.read(pull.PLAN))
+        away.host.write(pull.PLAN, json.dumps(plan | {"doors": [f"https://localhost:{port}"]}))
+        before = away.etc()
+        state, why = away.pull()
+        door.join()
+    assert (state, "IncompleteRead" in why) == ("away", True), why
+    assert away.etc() == before
+
+
+def test_a_clock_that_goes_back_makes_nothing_good_again(away: Puller) -> None:
+    away.publish(away.text("new\n"))
+    away.host.write(pull.MEMORY, json.dumps({"latest": time.time() + DAY_S}))
+    for _ in range(2):
+        state, why = away.pull()
+        assert (state, "clock is behind the last try's" in why) == ("refused", True), why
+    assert away.host.read(WANTED) == ""

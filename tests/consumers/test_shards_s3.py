@@ -1,0 +1,69 @@
+"""A sharded run over S3's protocol: the server is moto's, which keeps objects in memory and knows conditional writes.
+
+It is nobody's storage: what it shows is that obstore and we speak S3 as its clients do, not how a real store fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.request import Request, urlopen
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from province.errors import ExitCode, ProvinceError
+from province.rollout.conduct import conduct
+from province.shards.aggregate import end_state
+from province.shards.journal import StoreJournal
+from province.shards.store import Store
+from tests.unit.rollout_world import Lines, World, begun
+from tests.unit.test_shards import BATCHES, together
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (
+            ("AWS_ENDPOINT_URL", f"http://{host}:{port}"),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "anybody"),
+            ("AWS_SECRET_ACCESS_KEY", "nothing"),
+        ):
+            patch.setenv(name, value)
+        urlopen(Request(f"http://{host}:{port}/runs", method="PUT")).close()
+        yield "s3://runs"
+    server.stop()
+
+
+def test_of_many_who_say_the_same_one_is_the_first(bucket: str) -> None:
+    def say(number: int) -> bool:
+        return Store.at(f"{bucket}/race").put("facts/x.json", str(number).encode())
+
+    with ThreadPoolExecutor(8) as pool:
+        first = list(pool.map(say, range(8)))
+    assert sum(first) == 1
+    store = Store.at(f"{bucket}/race")
+    assert store.get("facts/x.json") == str(first.index(True)).encode()
+    assert store.names() == ["facts/x.json"], "another place of the same bucket has names of its own"
+    with pytest.raises(KeyError):
+        store.get("facts/y.json")
+
+
+def test_a_run_over_s3_comes_to_the_same_end_as_one_without(bucket: str) -> None:
+    first = begun(*BATCHES, soak=0, unreachable_budget=50, failed_budget=20)
+    whole = conduct(Lines([first]), World(away={"d"}, breaks={"i"}))
+    store = Store.at(f"{bucket}/{first.run}")
+    StoreJournal.begin(store, first, 3)
+    runs = together(store, World(away={"d"}, breaks={"i"}), range(3))
+    assert {end_state(run) for run in runs} == {end_state(whole)}
+
+
+def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
+    with pytest.raises(ProvinceError, match=r"s3://nowhere/x: the list of names: ") as caught:
+        Store.at(bucket.replace("runs", "nowhere") + "/x").names()
+    assert caught.value.exit_code == ExitCode.UNREACHABLE
