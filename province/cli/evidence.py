@@ -13,15 +13,15 @@ from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.manifest.trust import load_trust
 from province.ops.workplace import Workplace
 from province.verify.difference import Difference, compare
 from province.verify.evidence import Evidence, read_evidence
 from province.verify.history import History
 from province.verify.ledger import kept, read_ledger, retire
+from province.verify.operators import operators_of
 from province.verify.retention import overdue
 from province.verify.session import ssh_config
-from province.verify.signature import Authority, signer_of
+from province.verify.signature import signer_of
 from province.verify.standing import exit_code_of, recent, run_files, stand
 from province.verify.tampering import inspect
 
@@ -40,7 +40,7 @@ def verify(
     """Look at every byte of the evidence: exit 3 when something was changed, removed, or is not signed by ours."""
     fleet = load_fleet(environment)
     folder = _folder(fleet)
-    seen = inspect(folder, Authority(load_trust(fleet).ssh_user_ca), head)
+    seen = inspect(folder, operators_of(fleet), head)
     if as_json:
         print_json(
             {

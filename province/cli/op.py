@@ -14,12 +14,15 @@ import typer
 from province.cli.apply import confirm, leave
 from province.cli.job import ready
 from province.cli.options import Environment, Json, print_json
+from province.cli.rotation import new_anchor, tell
 from province.cli.watch import watching
 from province.errors import ExitCode
 from province.manifest.capability import CHECKOUT
+from province.manifest.rotations import Kind, Phase
 from province.ops.actions.action import Scene, batches, chosen, look
 from province.ops.actions.catalogue import ACTIONS, action_of
 from province.ops.actions.remote import SshRemote
+from province.ops.actions.rotate_tunnels import asked_at
 from province.ops.actions.runbook import purpose, text
 from province.ops.actions.told import narrated, planned
 from province.ops.workplace import Workplace
@@ -153,6 +156,49 @@ def replace_node(
     nodes = " ".join(host.name for host in select_hosts(ready(environment), words))
     call = Call(environment, go, reason, ticket, yes_hosts=yes_hosts, as_json=as_json)
     operate("replace-node", {"nodes": nodes, "reason": reason, "to": str(to.absolute())}, words, call)
+
+
+@app.command("rotate", help=purpose(ACTIONS["rotate"]))
+def rotate(
+    what: Annotated[Kind, typer.Argument(help="The authority.")],
+    phase: Annotated[Phase | None, typer.Option(help="The step; without it, where the rotation stands.")] = None,
+    new: Annotated[
+        Path | None, typer.Option(help="The public half of the new one, where a keeper elsewhere made it.")
+    ] = None,
+    environment: Environment = "lab",
+    reason: Reason = "",
+    ticket: Ticket = "",
+    go: Go = False,
+    batch: Batch = None,
+    failed_budget: Failures = None,
+    emergency: Emergency = False,
+    yes_hosts: YesHosts = None,
+    as_json: Json = False,
+) -> None:
+    """Have an authority followed by a new one."""
+    if phase is None:
+        fleet = ready(environment)
+        tell(fleet, what, SshRemote(fleet), as_json=as_json)
+        return
+    call = Call(environment, go, reason, ticket, batch, failed_budget, yes_hosts, as_json, emergency)
+    arguments = {"what": str(what), "phase": str(phase), "reason": reason, "new": new_anchor(what, new) if new else ""}
+    operate("rotate", arguments, [], call)
+
+
+@app.command("rotate-tunnel-keys", help=purpose(ACTIONS["rotate-tunnel-keys"]))
+def rotate_tunnel_keys(
+    path: Annotated[str, typer.Option("--path", help="The path whose tunnels get new keys: tslcd, internet, …")],
+    environment: Environment = "lab",
+    reason: Reason = "",
+    ticket: Ticket = "",
+    go: Go = False,
+    emergency: Emergency = False,
+    yes_hosts: YesHosts = None,
+    as_json: Json = False,
+) -> None:
+    """Give the tunnels over a path new keys."""
+    call = Call(environment, go, reason, ticket, yes_hosts=yes_hosts, as_json=as_json, emergency=emergency)
+    operate("rotate-tunnel-keys", {"path": path, "since": asked_at()}, [], call)
 
 
 @app.command("collect-evidence", help=purpose(ACTIONS["collect-evidence"]))

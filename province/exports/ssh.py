@@ -41,6 +41,7 @@ def _config(sources: Sources) -> Iterator[str]:
         "GlobalKnownHostsFile": "none",
         "StrictHostKeyChecking": "yes",
         "PasswordAuthentication": "no",
+        "ConnectionAttempts": 3,  # a daemon that reads a new certificate closes its door for milliseconds
     }
     if sources.host_authority:
         checked["HostKeyAlgorithms"] = HOST_CERTIFICATES

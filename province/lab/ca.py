@@ -66,11 +66,13 @@ def ensure(place: Place, spec: LabSpec, now: float) -> tuple[Authority, list[str
     place.ssh.mkdir(parents=True, exist_ok=True)
     made = [key.name for key in (authority.host_ca, authority.user_ca) if _new_key(key, f"{place.id} {key.name}")]
     _new_key(authority.operator, "operator")
-    if _due(_certificate(authority.operator), OPERATOR_DAYS, now):
+    if _due(_certificate(authority.operator), OPERATOR_DAYS, now, authority.user_ca):
         _sign(authority.user_ca, authority.operator, "operator", [spec.user], OPERATOR_DAYS)
         made.append("operator")
     made += [guest.name for guest in spec.guests if _ensure_host(authority, guest, spec.domain, now)]
-    authority.known_hosts.write_text(authority_line("*", _public(authority.host_ca)))
+    line = authority_line("*", _public(authority.host_ca))
+    if not authority.known_hosts.exists() or line not in authority.known_hosts.read_text():
+        authority.known_hosts.write_text(line)  # else one that follows it may stand beside it
     authority.config.write_text(client_config(spec, authority, place.runtime))
     (place.runtime / "ssh").mkdir(parents=True, exist_ok=True)
     return authority, made
@@ -95,6 +97,7 @@ Host *
     ControlPath {runtime}/ssh/%C
     ControlPersist 300
     ConnectTimeout 5
+    ConnectionAttempts 3
     ServerAliveInterval 5
     ServerAliveCountMax 3
     # Administrators come from the management zone; hosts answer nobody else.
@@ -125,7 +128,7 @@ def _ensure_host(authority: Authority, guest: GuestSpec, domain: str, now: float
     listed = folder / "principals"
     _new_key(key, guest.name)
     same = listed.exists() and listed.read_text().split() == names
-    if same and not _due(_certificate(key), HOST_DAYS, now):
+    if same and not _due(_certificate(key), HOST_DAYS, now, authority.host_ca):
         return False
     _sign(authority.host_ca, key, guest.name, names, HOST_DAYS, "-h")
     listed.write_text("\n".join(names) + "\n")
@@ -163,9 +166,12 @@ def _sign(authority: Path, key: Path, identity: str, names: list[str], days: int
     )
 
 
-def _due(certificate: Path, days: int, now: float) -> bool:
-    """Whether a certificate is missing or past half of its life."""
-    return not certificate.exists() or now - certificate.stat().st_mtime > days * DAY / 2
+def _due(certificate: Path, days: int, now: float, signer: Path) -> bool:
+    """Whether a certificate is missing, past half of its life, or older than the authority that signs by now."""
+    if not certificate.exists():
+        return True
+    made = certificate.stat().st_mtime
+    return now - made > days * DAY / 2 or made < signer.stat().st_mtime
 
 
 def _certificate(key: Path) -> Path:

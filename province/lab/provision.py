@@ -35,7 +35,8 @@ from province.manifest.trust import (
     trust_folder,
 )
 from province.pki import authority as service_authority
-from province.pki import seal, ssh_host
+from province.pki import seal
+from province.pki.anchors import fingerprint, fingerprints
 from province.pki.authority import DEVICES, authority_folder
 from province.toolchain import build as programs
 from province.toolchain import cache, go, pins, pulumi_home
@@ -149,12 +150,12 @@ def publish(fleet: Fleet, place: Place, archives: Iterable[ImageArchive]) -> Non
     devices, _ = service_authority.ensure(
         authority_folder(fleet) / DEVICES, f"{fleet.province.domain} devices", datetime.now(UTC)
     )
-    _write(folder / USER_CA, authority.user_ca.with_name("user_ca.pub").read_text(encoding="utf-8"))
-    _write(folder / HOST_CA, authority.host_ca.with_name("host_ca.pub").read_text(encoding="utf-8"))
-    ssh_ca = authority_folder(fleet) / ssh_host.KEY
-    if not ssh_ca.is_symlink():
-        ssh_ca.symlink_to(authority.host_ca)
-    _write(folder / SERVICE_CA, services.pem)
+    for name, key in ((USER_CA, authority.user_ca), (HOST_CA, authority.host_ca)):
+        _accept(folder / name, key.with_name(f"{key.name}.pub").read_text(encoding="utf-8"))
+        link = authority_folder(fleet) / name.removesuffix(".pub")
+        if not link.is_symlink():
+            link.symlink_to(key)
+    _accept(folder / SERVICE_CA, services.pem)
     _write(folder / DEVICES_CA, devices.pem)
     _write(folder / COPIES_SEAL, seal.ensure(authority_folder(fleet)))
     anchors = [signed_zone.anchor(place, one.zone) for one in fleet.environment.forward_zones]
@@ -190,6 +191,12 @@ def _armoured(key: Path) -> str:
     """A binary OpenPGP key as text (RFC 9580, section 6.2), the form that apt reads from an `.asc` file."""
     lines = textwrap.wrap(base64.b64encode(key.read_bytes()).decode("ascii"), 64)
     return "\n".join(["-----BEGIN PGP PUBLIC KEY BLOCK-----", "", *lines, "-----END PGP PUBLIC KEY BLOCK-----", ""])
+
+
+def _accept(path: Path, authority: str) -> None:
+    """Name the authority that signs, unless it is named there already: another one may follow it and stand beside."""
+    if not path.is_file() or fingerprint(authority.strip()) not in fingerprints(path.read_text(encoding="utf-8")):
+        path.write_text(authority, encoding="utf-8")
 
 
 def _write(path: Path, text: str) -> None:

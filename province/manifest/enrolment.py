@@ -13,6 +13,7 @@ from province.manifest.build import Builder
 from province.manifest.capability import KeyKind
 from province.manifest.manifest import Key
 from province.manifest.trust import Trust
+from province.pki.anchors import signing
 from province.pki.subject import subject
 
 REGISTERED: tuple[KeyKind, ...] = ("wireguard", "sealed")
@@ -61,5 +62,5 @@ def _open(builder: Builder, host: Host, now: datetime) -> tuple[str, ...]:
 def _fault(certificate: str, host: Host, trust: Trust, now: datetime) -> str:
     from province.pki.certificate import fault  # noqa: PLC0415 - takes a tenth of a second, and few need it
 
-    text = fault(certificate, subject(host), trust.service_ca, now)
+    text = fault(certificate, subject(host), signing(trust.service_ca), now)
     return f"its certificate {text}" if text else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from province.pki.anchors import parts
+
 HOST_CERTIFICATES = "ssh-ed25519-cert-v01@openssh.com"
 """The kind of certificate that hosts show."""
 
@@ -14,6 +16,6 @@ def block(names: Iterable[str], options: Mapping[str, object]) -> str:
     return f"\nHost {' '.join(names)}\n{''.join(lines)}"
 
 
-def authority_line(pattern: str, key: str) -> str:
-    """Says that whoever shows a certificate of this key is the host of that pattern that it says it is."""
-    return f"@cert-authority {pattern} {' '.join(key.split()[:2])}\n"
+def authority_line(pattern: str, keys: str) -> str:
+    """Says that whoever shows a certificate of one of these keys is the host of that pattern that it says it is."""
+    return "".join(f"@cert-authority {pattern} {' '.join(key.split()[:2])}\n" for key in parts(keys))

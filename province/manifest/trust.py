@@ -2,7 +2,8 @@
 
 All of it is public. An environment keeps it in `inventories/<environment>/trust/`: `ssh-user-ca.pub`, `mirror.asc`,
 `service-ca.pem`, `devices-ca.pem`, `copies-seal.pub`, where needed `ssh-host-ca.pub`, `images.yml` and `dns-anchors`,
-and the register of enrolled hosts (`enrolled.py`).
+and the registers of enrolled hosts (`enrolled.py`) and of rotations (`rotations.py`). While an authority follows
+another its file holds both: both are accepted, and the first one signs (`province.pki.anchors`).
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class Trust:
     """The public trust anchors of an environment."""
 
     ssh_user_ca: str
+    """Public keys that sign operators, one a line."""
     mirror_key: str
     service_ca: str
     """Certificates (PEM) of the authority that vouches for hosts' services; two while one replaces the other."""
@@ -129,7 +131,7 @@ def register_of(fleet: Fleet) -> Trust:
 
 
 def host_authority(fleet: Fleet) -> str | None:
-    """The public key that signs the SSH keys of hosts, None where the environment does not say it.
+    """The public keys that sign the SSH keys of hosts, one a line; None where the environment does not say it.
 
     No host reads it: it is for those who connect to hosts.
     """

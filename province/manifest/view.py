@@ -25,6 +25,7 @@ from province.manifest.trust import Trust
 from province.manifest.tunnels import core_link, tunnel_view, with_keys
 from province.manifest.video import video_view
 from province.manifest.watched import watched_view
+from province.pki.anchors import for_hosts
 
 Router = tuple[IPv4Address, IPv6Address]
 Route = dict[str, str]
@@ -70,10 +71,10 @@ def host_view(fleet: Fleet, host: Host, trust: Trust) -> dict[str, object]:
         **facts,
         **image_view(trust.images, f"{facts['mirror_base']}/images"),
         "tunnel_devices": with_keys(devices, trust.enrolled.keys),
-        "ssh_user_ca": trust.ssh_user_ca,
+        "ssh_user_ca": for_hosts(trust.ssh_user_ca),
         "mirror_key": trust.mirror_key,
         "dns_anchors": list(trust.dns_anchors),
-        "service_ca": trust.service_ca,
+        "service_ca": for_hosts(trust.service_ca),
         "devices_ca": trust.devices_ca,
         "copies_seal": trust.copies_seal,
         "host_certificate": trust.enrolled.certificates.get(host.name, ""),

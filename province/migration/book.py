@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from province.fleet.fleet import Fleet
-from province.manifest.trust import load_trust
 from province.migration.proofs import Book
 from province.ops.workplace import Workplace
-from province.verify.signature import Authority, signer_of
+from province.verify.operators import operators_of
+from province.verify.signature import signer_of
 
 
 def folder_of(fleet: Fleet) -> Path:
@@ -21,4 +21,4 @@ def book_of(fleet: Fleet) -> Book:
     config = fleet.root / fleet.environment.id / "ssh_config"
     signer = signer_of(config) if config.is_file() else None
     signed = signer is not None or fleet.environment.requires_verified
-    return Book(folder_of(fleet), signer, Authority(load_trust(fleet).ssh_user_ca) if signed else None)
+    return Book(folder_of(fleet), signer, operators_of(fleet) if signed else None)

@@ -25,6 +25,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.site import Provided, Site
 from province.manifest.trust import register_of
 from province.ops.workplace import Workplace
+from province.pki.anchors import signing
 from province.pki.authority import Authority
 from province.pki.certificate import fault
 from province.pki.subject import Subject
@@ -60,7 +61,7 @@ def due(
         return [], []
     names = sorted(exposed_at(fleet, site))
     there = _certificates(work, site)
-    authority = register_of(fleet).service_ca
+    authority = signing(register_of(fleet).service_ca)
     found = []
     for one in names:
         why = "is asked for anew" if one.host in renew else judge(one, there, authority, now)

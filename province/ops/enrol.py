@@ -29,6 +29,7 @@ from province.manifest.enrolment import registered_keys
 from province.manifest.revoked import load_revoked
 from province.manifest.trust import SERVICE_CA, Trust, register_of, stand_in, trust_folder
 from province.pki import authority, ssh_host
+from province.pki.anchors import signing
 from province.pki.authority import Authority
 from province.pki.certificate import fault, read, requested_key
 from province.pki.subject import subject
@@ -84,7 +85,7 @@ def register(fleet: Fleet, public: Mapping[str, Public], now: datetime, *, write
         if request is None or _good(trust, host, request, now):
             continue
         if signer:
-            texts[folder / CERTIFICATES / f"{name}.pem"] = _signed(fleet, signer, host, request, now)
+            texts[folder / CERTIFICATES / f"{name}.pem"] = signed_request(fleet, signer, host, request, now)
             changed["signed"].append(name)
         elif not _waits(folder / REQUESTS / f"{name}.csr", request):
             texts[folder / REQUESTS / f"{name}.csr"] = request
@@ -115,7 +116,7 @@ def sign_requests(fleet: Fleet, keeper: Path, now: datetime) -> Registration:
                 keeper, request, subject(host)
             )
         else:
-            texts[folder / CERTIFICATES / f"{host.name}.pem"] = _signed(fleet, signer, host, request, now)
+            texts[folder / CERTIFICATES / f"{host.name}.pem"] = signed_request(fleet, signer, host, request, now)
     write_register(texts)
     for path in (*waiting, *boxes):
         path.unlink()
@@ -136,7 +137,7 @@ def _ssh_key(host: Host, shown: Public, known: Public) -> dict[str, str]:
 def _good(trust: Trust, host: Host, request: str, now: datetime) -> bool:
     """Whether the host's certificate serves on: nothing wrong with it, and for the key that the host has."""
     current = trust.enrolled.certificates.get(host.name)
-    if current is None or fault(current, subject(host), trust.service_ca, now):
+    if current is None or fault(current, subject(host), signing(trust.service_ca), now):
         return False
     return read(current).public_key == _requested(host, request)
 
@@ -148,13 +149,14 @@ def _requested(host: Host, request: str) -> bytes:
         raise _refused(host.name, f"its certificate request cannot be used: {error}") from None
 
 
-def _signed(fleet: Fleet, signer: Authority, host: Host, request: str, now: datetime) -> str:
+def signed_request(fleet: Fleet, signer: Authority, host: Host, request: str, now: datetime) -> str:
+    """A certificate for a host's request; ProvinceError for a revoked key or an authority that does not sign."""
     trust = register_of(fleet)
     key = _requested(host, request).hex()
     if row := next((one for one in load_revoked(trust_folder(fleet)) if one.certificate == key), None):
         raise _refused(host.name, f"asks with the key of a box that was revoked on {row.since:%Y-%m-%d} ({row.reason})")
     certificate = signer.sign(request, subject(host), now)
-    if problem := fault(certificate, subject(host), trust.service_ca, now):
+    if problem := fault(certificate, subject(host), signing(trust.service_ca), now):
         raise _refused(host.name, f"what this authority would sign {problem}; is it the one of {SERVICE_CA}?")
     return certificate
 

@@ -99,6 +99,11 @@ def _said(found: x509.Certificate) -> Certificate:
     )
 
 
+def issued(pem: str, authority: str) -> bool:
+    """Whether an authority (PEM) signed a certificate (PEM); ValueError when either is none."""
+    return _issued(x509.load_pem_x509_certificate(pem.encode()), x509.load_pem_x509_certificate(authority.encode()))
+
+
 def _issued(found: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         found.verify_directly_issued_by(issuer)

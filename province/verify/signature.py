@@ -6,16 +6,22 @@ Format: PROTOCOL.sshsig of OpenSSH, as `ssh-keygen -Y sign` writes it. Anybody c
 
 from __future__ import annotations
 
+import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from province.errors import ExitCode, ProvinceError
+from province.pki.anchors import parts
 
 NAMESPACE = "province-evidence"
 """What the signature is for; one made for anything else does not count (ssh-keygen(1), -n)."""
+STAMP = "%Y%m%d%H%M%SZ"
+"""A moment of UTC as ssh-keygen writes it (ssh-keygen(1), TIME FORMATS)."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,17 @@ def signer_of(ssh_config: Path) -> Signer | None:
 
 @dataclass(frozen=True)
 class Authority:
-    """The public key of the authority whose certificates may sign."""
+    """The authorities whose certificates may sign: public keys, one a line, and those that did until a moment."""
 
     public_key: str
+    retired: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+
+    def allowed(self, namespace: str) -> str:
+        """The authorities as ssh-keygen(1) reads them (ALLOWED SIGNERS)."""
+        options = f'cert-authority,namespaces="{namespace}"'
+        keys = dict.fromkeys(parts(self.public_key), "")
+        keys |= {key: f',valid-before="{end.astimezone(UTC):{STAMP}}"' for key, end in self.retired.items()}
+        return "".join(f"* {options}{until} {key}\n" for key, until in keys.items())
 
     def problem(self, data: bytes, signature: str, name: str, when: datetime, namespace: str = NAMESPACE) -> str:
         """Why a signature over `data` by `name`, made at `when`, does not count; empty when it does."""
@@ -65,17 +79,15 @@ class Authority:
             return "is not signed"
         with TemporaryDirectory() as folder:
             allowed, signed = Path(folder, "allowed_signers"), Path(folder, "signature")
-            allowed.write_text(f'* cert-authority,namespaces="{namespace}" {self.public_key}\n', encoding="utf-8")
+            allowed.write_text(self.allowed(namespace), encoding="utf-8")
             signed.write_text(signature, encoding="utf-8")
             command = ["ssh-keygen", "-Y", "verify", "-f", str(allowed), "-I", name, "-n", namespace]
-            command += ["-O", f"verify-time={when.astimezone(UTC):%Y%m%d%H%M%SZ}", "-s", str(signed)]
+            command += ["-O", f"verify-time={when.astimezone(UTC):{STAMP}}", "-s", str(signed)]
             done = subprocess.run(command, input=data, capture_output=True, check=False)
         if done.returncode == 0:
             return ""
         said = [line for line in (done.stderr + done.stdout).decode(errors="replace").splitlines() if line.strip()]
-        reason = (
-            said[0].partition("allowed_signers:1: ")[2] or said[0].replace(folder, "…") if said else "no reason given"
-        )
+        reason = re.sub(r"^.*allowed_signers:\d+: ", "", said[0]).replace(folder, "…") if said else "no reason given"
         return f"the signature by {name!r} does not hold ({reason})"
 
 

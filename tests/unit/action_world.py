@@ -45,6 +45,8 @@ class Hosts:
     files: dict[tuple[str, str], str] = field(default_factory=dict)
     refuses: bool = False
     """No gateway takes a new state."""
+    journal: dict[str, str] = field(default_factory=dict)
+    """What a host's daemon of SSH wrote down of who came in."""
     restarts: Counter[str] = field(default_factory=Counter)
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
@@ -69,7 +71,7 @@ class Hosts:
             case ["kubectl", _, _, *rest]:
                 return self._kubectl(rest)
             case other:
-                raise AssertionError(f"{other} is not made up")
+                return self._of_rotations(host, other)
 
     def node(self, name: str, *pods: str, ready: bool = True, taint: str = "") -> None:
         """A node of the cluster with these pods (namespace/name) and one that a DaemonSet owns."""
@@ -79,6 +81,18 @@ class Hosts:
             "status": {"conditions": [{"type": "Ready", "status": str(ready)}]},
         }
         self.pods[name] = [_pod(one) for one in pods] + [_pod(f"kube-system/proxy-{name}", "DaemonSet")]
+
+    def _of_rotations(self, host: str, words: list[str]) -> Done:
+        match words:
+            case ["stat", "--format=%Y", path]:
+                made = self.files.get((host, path))
+                return Done(0, made, "") if made else Done(1, "", "No such file or directory")
+            case ["wg", "show", device, "latest-handshakes"]:
+                return Done(0, f"key\t{self.files.get((host, device), '0')}\n", "")
+            case ["journalctl", "--unit", "ssh.service", *_]:
+                return Done(0 if self.journal.get(host) else 1, self.journal.get(host, ""), "")
+            case other:
+                raise AssertionError(f"{other} is not made up")
 
     def _state(self, host: str) -> str:
         if host in self.without:

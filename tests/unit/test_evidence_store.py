@@ -264,6 +264,20 @@ def test_who_signs_is_who_logs_in(tmp_path: Path, signer: Signer) -> None:
     assert signer_of(config) is None
 
 
+def test_an_authority_that_was_let_go_counts_for_its_own_time(
+    signer: Signer, authority: Authority, tmp_path: Path
+) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "next"], check=True)
+    new = (tmp_path / "next.pub").read_text(encoding="utf-8").strip()
+    ended = START + timedelta(days=10)
+    both = Authority(new, {authority.public_key: ended})
+    text = signer.sign(b"seen")
+    assert both.problem(b"seen", text, "ops", ended - timedelta(days=1)) == ""
+    assert "does not hold" in both.problem(b"seen", text, "ops", ended + timedelta(days=1))
+    assert "does not hold" in Authority(new).problem(b"seen", text, "ops", ended - timedelta(days=1))
+    assert Authority(f"{new}\n{authority.public_key}").problem(b"seen", text, "ops", ended) == ""
+
+
 def test_plain_tools_agree(store: Path, authority: Authority, tmp_path: Path) -> None:
     path = runs(store)[0]
     allowed = tmp_path / "allowed"

@@ -11,9 +11,21 @@ from province.ops.actions.drain_node import DrainNode, UndrainNode
 from province.ops.actions.replace_node import ReplaceNode
 from province.ops.actions.restart_service import RestartService
 from province.ops.actions.revoke_node import RevokeNode
+from province.ops.actions.rotate import Rotate
+from province.ops.actions.rotate_tunnels import RotateTunnels
 
 ACTIONS: dict[str, type[Action]] = {
-    one.verb: one for one in (RestartService, DrainNode, UndrainNode, RevokeNode, ReplaceNode, CollectEvidence)
+    one.verb: one
+    for one in (
+        RestartService,
+        DrainNode,
+        UndrainNode,
+        RevokeNode,
+        ReplaceNode,
+        Rotate,
+        RotateTunnels,
+        CollectEvidence,
+    )
 }
 
 

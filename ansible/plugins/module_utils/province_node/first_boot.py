@@ -176,8 +176,9 @@ def _check_signature(box: Box, folder: Path) -> None:
         return
     seed = _seed(folder)
     allowed = box.path("/run/province-seed-signers")
-    line = f'* cert-authority,namespaces="{SEED_NAMESPACE}" {box.read(AUTHORITY).strip()}\n'
-    replace_durably(allowed, line.encode(), 0o644)
+    keys = [line for line in box.read(AUTHORITY).splitlines() if line.strip() and not line.startswith("#")]
+    lines = [f'* cert-authority,namespaces="{SEED_NAMESPACE}" {key}\n' for key in keys]
+    replace_durably(allowed, "".join(lines).encode(), 0o644)
     words = ["ssh-keygen", "-Y", "verify", "-f", str(allowed), "-I", seed["signer"] or "nobody", "-n", SEED_NAMESPACE]
     # The clock of a new box is nobody's witness: the certificate must have been good when the seed says it was made.
     words += ["-O", f"verify-time={seed['made_at']}", "-s", str(folder / SIGNATURE)]
