@@ -13,10 +13,37 @@ from ipaddress import ip_network
 from typing import Any
 
 from infra.marks import Vocabulary
+from infra.moves import Moving
 from infra.policy.ground import Ground
+from province.fleet.fact import Names
+from province.fleet.migration import Method, MigrationWave, Move, Phase, Treatment, Trigger
+from province.fleet.system import System
+from province.migration.declared import declared
 
 Body = dict[str, Any]
 TODAY = date(2026, 11, 25)
+MOVING = Moving(
+    Move(
+        id="old",
+        system="room",
+        site="old-room",
+        host="files",
+        treatment=Treatment.REHOST,
+        method=Method.FILES,
+        size_gib=1,
+        group="old",
+        trigger=Trigger(what="errors", over=0, unit="requests", minutes=0, source="A"),
+        source="A",
+    ),
+    MigrationWave(
+        id=1, name=Names(vi="Cũ", en="Old"), after=(), moves=("old",), windows=(), phase=Phase.FROZEN, source="A"
+    ),
+    System.model_construct(id="room", level=3),
+    "here",
+    declared(Phase.FROZEN, Method.FILES),
+)
+"""A folder of an old machine room on its way into the room of the examples."""
+
 GROUND = Ground(
     words=Vocabulary("province.example"),
     registry="images.example",
@@ -24,6 +51,7 @@ GROUND = Ground(
     promises=frozenset("AB"),
     exceptions=(),
     approvals=(),
+    moves={"old": MOVING},
 )
 """A small province of its own, for tests that need none in particular."""
 

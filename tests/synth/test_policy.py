@@ -46,8 +46,29 @@ def room() -> dict[str, Body]:
         "service": inside("Service", {"type": "ClusterIP"}),
         "name": inside("Ingress", _by_tls("web.example")),
         "role": {**inside("Role", {}), "rules": [{"verbs": ["*"], "resources": ["pods"]}]},
+        "record": moved(inside("ConfigMap", {}), {"province.example/site": "here"}),
+        "moved": moved(inside("PersistentVolumeClaim", {"storageClassName": "system-room"})),
+        "passage": moved(inside("NetworkPolicy", {"podSelector": {"a": "b"}})),
+        "keeper": moved(inside("Deployment", {"template": {"spec": _keeper()}})),
         "binding": {**inside("RoleBinding", {}), "roleRef": {"kind": "ClusterRole", "name": "view"}},
     }
+
+
+def moved(body: Body, annotations: dict[str, str] | None = None) -> Body:
+    """The object as one of the move that the examples know."""
+    labels = {
+        f"province.example/{word}": value for word, value in (("move", "old"), ("wave", "1"), ("phase", "frozen"))
+    }
+    name = {"name": "old", "labels": labels, **({"annotations": annotations} if annotations else {})}
+    return {**body, "metadata": {**body["metadata"], **name}}
+
+
+def _keeper() -> Body:
+    """A pod that mounts the volume of the move, and may not write to it."""
+    spec = pod(GROUND)
+    spec["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "old"}}]
+    spec["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data", "readOnly": True}]
+    return spec
 
 
 def _by_tls(host: str) -> Body:
@@ -149,6 +170,28 @@ SPOILT = [
         "from the west to the east",
     ),
     ("apart", lambda bodies: bodies.update(bridge("198.51.100.129/32", "0.0.0.0/0")), "from the east to the west"),
+    ("marked", change("record.metadata.labels", {"province.example/move": "x"}), "is of the move x, which nobody"),
+    (
+        "marked",
+        lambda bodies: bodies["record"]["metadata"]["labels"].update({"province.example/phase": "soaking"}),
+        "says phase soaking, and the model frozen",
+    ),
+    (
+        "fenced",
+        change("keeper.spec.template.spec.containers.0.volumeMounts.0.readOnly", False),
+        "container web may write into a move whose old side takes the writes",
+    ),
+    (
+        "passing",
+        change("passage.spec.egress", [{"to": [{"ipBlock": {"cidr": "192.0.2.1/32"}}], "ports": [{"port": 22}]}]),
+        "opens the way to-old of old, which is frozen",
+    ),
+    (
+        "passing",
+        change("passage.spec.ingress", [{"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 22}]}]),
+        "opens more than one host and port of the old side (Ingress)",
+    ),
+    ("stored", drop("moved"), "old is frozen, and its volume is not declared"),
     ("frozen", change("service.metadata.annotations", {"province.example/approval": "x"}), "names the approval x"),
 ]
 
