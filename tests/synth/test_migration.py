@@ -159,6 +159,14 @@ def test_a_volume_is_of_its_rooms_class_and_outlives_its_declaration() -> None:
             assert spec["resources"]["requests"]["storage"] == f"{one.move.size_gib:g}Gi"
 
 
+def test_everything_of_a_move_stands_in_the_one_protected_cluster() -> None:
+    synth = made(Phase.REPLICATING)
+    for one in synth.registrations:
+        if one.is_object:
+            assert f"::cluster/{synth.site.id}::" in one.provider, one.name
+            assert one.create_within == "3m", one.name
+
+
 def test_what_moves_into_a_room_finds_place_there() -> None:
     """Beside three servers of each of its databases."""
     fleet, _ = moving(Phase.REPLICATING)

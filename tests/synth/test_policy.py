@@ -265,6 +265,8 @@ def test_below_level_3_volumes_are_of_the_shared_class_and_of_no_other_systems()
     bodies = room()
     bodies["namespace"]["metadata"]["labels"]["province.example/level"] = "2"
     assert {rule for rule, _ in found(bodies)} == {"isolated"}
+    for key in ("record", "moved"):
+        drop(key)(bodies)
     change("claim.spec.storageClassName", "shared")(bodies)
     change("database.spec.storage.storageClass", "shared")(bodies)
     change("set.spec.volumeClaimTemplates", [])(bodies)
