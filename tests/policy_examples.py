@@ -17,7 +17,8 @@ from infra.moves import Moving
 from infra.policy.ground import Ground
 from province.fleet.fact import Names
 from province.fleet.migration import Method, MigrationWave, Move, Phase, Treatment, Trigger
-from province.fleet.system import System
+from province.fleet.system import DataClass, Exposure, Pillar, State, System
+from province.fleet.tier import TierId
 from province.migration.declared import declared
 
 Body = dict[str, Any]
@@ -38,7 +39,19 @@ MOVING = Moving(
     MigrationWave(
         id=1, name=Names(vi="Cũ", en="Old"), after=(), moves=("old",), windows=(), phase=Phase.FROZEN, source="A"
     ),
-    System.model_construct(id="room", level=3),
+    System(
+        id="room",
+        name=Names(vi="Phòng", en="Room"),
+        owner="office",
+        tier=TierId.B,
+        level=3,
+        data=DataClass.INTERNAL,
+        pillar=Pillar.GOVERNMENT,
+        exposure=Exposure.NONE,
+        state=State.RUNNING,
+        features=(),
+        components={},
+    ),
     "here",
     declared(Phase.FROZEN, Method.FILES),
 )

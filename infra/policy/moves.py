@@ -20,7 +20,7 @@ from province.migration.phases import Writes
 
 CLAIMS = Resources("", "v1", ("persistentvolumeclaims",))
 RECORD = "ConfigMap"
-SIDES = {"Egress": (Way.TO_OLD, "to"), "Ingress": (Way.FROM_OLD, "from")}
+SIDES: Mapping[str, tuple[Way, str]] = {"Egress": (Way.TO_OLD, "to"), "Ingress": (Way.FROM_OLD, "from")}
 """Which way a direction of a network policy opens, and the key under which it names its peers."""
 
 
@@ -73,7 +73,7 @@ def _passing(objects: Sequence[Declared], ground: Ground) -> Iterator[Fault]:
 
 def _is_one_end(entry: Mapping[str, Any], key: str) -> bool:
     """Whether an entry of a policy names one address and one port."""
-    peers, ports = entry.get(key) or (), entry.get("ports") or ()
+    peers, ports = entry.get(key) or [], entry.get("ports") or []
     blocks = [peer.get("ipBlock") for peer in peers]
     alone = len(blocks) == 1 and blocks[0] is not None and ip_network(blocks[0]["cidr"]).num_addresses == 1
     return alone and len(ports) == 1 and "port" in ports[0] and "endPort" not in ports[0]
