@@ -13,50 +13,12 @@ from ipaddress import ip_network
 from typing import Any
 
 from infra.marks import Vocabulary
-from infra.moves import Moving
 from infra.policy.ground import Ground
-from province.fleet.fact import Names
-from province.fleet.migration import Method, MigrationWave, Move, Phase, Treatment, Trigger
-from province.fleet.system import DataClass, Exposure, Pillar, State, System
-from province.fleet.tier import TierId
-from province.migration.declared import declared
+
+from .move_examples import MOVING
 
 Body = dict[str, Any]
 TODAY = date(2026, 11, 25)
-MOVING = Moving(
-    Move(
-        id="old",
-        system="room",
-        site="old-room",
-        host="files",
-        treatment=Treatment.REHOST,
-        method=Method.FILES,
-        size_gib=1,
-        group="old",
-        trigger=Trigger(what="errors", over=0, unit="requests", minutes=0, source="A"),
-        source="A",
-    ),
-    MigrationWave(
-        id=1, name=Names(vi="Cũ", en="Old"), after=(), moves=("old",), windows=(), phase=Phase.FROZEN, source="A"
-    ),
-    System(
-        id="room",
-        name=Names(vi="Phòng", en="Room"),
-        owner="office",
-        tier=TierId.B,
-        level=3,
-        data=DataClass.INTERNAL,
-        pillar=Pillar.GOVERNMENT,
-        exposure=Exposure.NONE,
-        state=State.RUNNING,
-        features=(),
-        components={},
-    ),
-    "here",
-    declared(Phase.FROZEN, Method.FILES),
-)
-"""A folder of an old machine room on its way into the room of the examples."""
-
 GROUND = Ground(
     words=Vocabulary("province.example"),
     registry="images.example",

@@ -15,6 +15,7 @@ from infra.policy.record import Declared
 from infra.policy.rules import RULES, violations
 from province.fleet.policy import Project06Approval
 
+from ..move_examples import keeping, moved
 from ..policy_examples import GROUND, TODAY, Body, pod, room_labels
 
 
@@ -49,26 +50,9 @@ def room() -> dict[str, Body]:
         "record": moved(inside("ConfigMap", {}), {"province.example/site": "here"}),
         "moved": moved(inside("PersistentVolumeClaim", {"storageClassName": "system-room"})),
         "passage": moved(inside("NetworkPolicy", {"podSelector": {"a": "b"}})),
-        "keeper": moved(inside("Deployment", {"template": {"spec": _keeper()}})),
+        "keeper": moved(inside("Deployment", {"template": {"spec": keeping(pod(GROUND))}})),
         "binding": {**inside("RoleBinding", {}), "roleRef": {"kind": "ClusterRole", "name": "view"}},
     }
-
-
-def moved(body: Body, annotations: dict[str, str] | None = None) -> Body:
-    """The object as one of the move that the examples know."""
-    labels = {
-        f"province.example/{word}": value for word, value in (("move", "old"), ("wave", "1"), ("phase", "frozen"))
-    }
-    name = {"name": "old", "labels": labels, **({"annotations": annotations} if annotations else {})}
-    return {**body, "metadata": {**body["metadata"], **name}}
-
-
-def _keeper() -> Body:
-    """A pod that mounts the volume of the move, and may not write to it."""
-    spec = pod(GROUND)
-    spec["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "old"}}]
-    spec["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data", "readOnly": True}]
-    return spec
 
 
 def _by_tls(host: str) -> Body:
