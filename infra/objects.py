@@ -29,6 +29,7 @@ class Kind(Enum):
     SERVICE_ACCOUNT = ("v1", "ServiceAccount")
     SERVICE = ("v1", "Service")
     CONFIG_MAP = ("v1", "ConfigMap")
+    CLAIM = ("v1", "PersistentVolumeClaim")
     DEPLOYMENT = ("apps/v1", "Deployment")
     DAEMON_SET = ("apps/v1", "DaemonSet")
     STATEFUL_SET = ("apps/v1", "StatefulSet")

@@ -15,6 +15,8 @@ from typing import Any
 from infra.marks import Vocabulary
 from infra.policy.ground import Ground
 
+from .move_examples import MOVING
+
 Body = dict[str, Any]
 TODAY = date(2026, 11, 25)
 GROUND = Ground(
@@ -24,6 +26,7 @@ GROUND = Ground(
     promises=frozenset("AB"),
     exceptions=(),
     approvals=(),
+    moves={"old": MOVING},
 )
 """A small province of its own, for tests that need none in particular."""
 

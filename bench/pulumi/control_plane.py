@@ -25,6 +25,7 @@ from province.pki.subject import Subject
 from province.toolchain import build
 
 NETNS = "bench-pulumi"
+STAGES = Path(__file__).parent / "stages.yml"
 TOKEN = "bench"  # noqa: S105 - of a cluster that lives for minutes in a namespace without a way out
 READY_WITHIN_S = 180.0
 PAUSE_S = 0.2
@@ -122,7 +123,7 @@ def _programs(plane: ControlPlane) -> dict[str, list[str]]:
             "--use-service-account-credentials=false",
         ],
         "kube-scheduler": alone,
-        "kwok": [*access, "--manage-all-nodes=true"],
+        "kwok": [*access, "--manage-all-nodes=true", f"--config={STAGES}"],
     }
 
 

@@ -1,4 +1,4 @@
-"""The benchmark's course: the same objects in seven stacks and in one, plans after one change, sizes, scale."""
+"""The benchmark's course: the same objects in a stack a layer and in one, plans after one change, sizes, scale."""
 
 from __future__ import annotations
 

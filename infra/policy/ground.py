@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 
 from infra.marks import Vocabulary, vocabulary
+from infra.moves import MOVE, Moving, moves_of
 from infra.policy.record import Declared
 from province.fleet.fleet import Fleet
 from province.fleet.policy import PolicyException, Project06Approval
@@ -30,6 +31,12 @@ class Ground:
     """Tiers that say how much data a failure may cost at most, so that what they store is copied."""
     exceptions: tuple[PolicyException, ...]
     approvals: tuple[Project06Approval, ...]
+    moves: Mapping[str, Moving] = field(default_factory=dict)
+    """What moves here from old machine rooms, by the move's id."""
+
+    def move_of(self, one: Declared) -> Moving | None:
+        """The move that an object is declared for; None for one of a system's own."""
+        return self.moves.get(one.labels.get(self.words.key(MOVE), ""))
 
     def excepted(self, rule: str, one: Declared, today: date) -> bool:
         """Whether somebody wrote down that this object may break this rule on this day."""
@@ -58,4 +65,5 @@ def ground_of(fleet: Fleet) -> Ground:
         promises=frozenset(tier.id.value for tier in fleet.tiers.values() if tier.rpo_minutes is not None),
         exceptions=fleet.registers.policy_exceptions.rows,
         approvals=fleet.registers.project06_approvals.rows,
+        moves=moves_of(fleet),
     )

@@ -74,10 +74,13 @@ def _denies(spec: Mapping[str, Any], direction: str) -> bool:
     return everyone and direction in spec.get("policyTypes", ()) and not spec.get(direction.lower())
 
 
-def _roomed(objects: Sequence[Declared], _ground: Ground) -> Iterator[Fault]:
+def _roomed(objects: Sequence[Declared], ground: Ground) -> Iterator[Fault]:
+    """What is declared for a move stands in the room of the system that it goes to, which another stack guards."""
     rooms = {one.name for one in of_kind(objects, "Namespace")}
     for one in objects:
-        if not one.is_cluster_wide and one.namespace not in rooms:
+        move = ground.move_of(one)
+        guarded = rooms | ({move.room.id} if move else set())
+        if not one.is_cluster_wide and one.namespace not in guarded:
             yield Fault(one, "stands outside the declared namespaces", "give it a system's room")
 
 
@@ -126,7 +129,7 @@ CLOSED = Rule(
 )
 ROOMED = Rule(
     "roomed",
-    "nothing is put into a namespace that the same stack does not guard",
+    "nothing is put into a namespace that the same stack does not guard, but what is declared for a move into it",
     "rule of this project",
     "A",
     _roomed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from infra.policy import care, change, doors, pods, rights, rooms, stores
+from infra.policy import care, change, doors, moves, pods, rights, rooms, stores
 from infra.policy.ground import Ground
 from infra.policy.record import Declared
 from infra.policy.rule import Rule, Violation
@@ -29,6 +29,10 @@ RULES: tuple[Rule, ...] = (
     care.BUDGETED,
     care.COPIED,
     change.FROZEN,
+    moves.MARKED,
+    moves.FENCED,
+    moves.PASSING,
+    moves.STORED,
 )
 
 

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from infra.cluster import Cluster
-from infra.programs import cluster, platform, systems
+from infra.programs import cluster, migration, platform, systems
 from province.fleet.fleet import Fleet
-from province.fleet.layer import CLUSTER, PLATFORM, SYSTEMS
+from province.fleet.layer import CLUSTER, MIGRATION, PLATFORM, SYSTEMS
 
 
 class Program(Protocol):
@@ -25,6 +25,7 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         CLUSTER: cluster.declare,
         PLATFORM: platform.declare,
         **{layer: partial(systems.declare, layer=layer) for layer in SYSTEMS},
+        MIGRATION: migration.declare,
     }
 )
 """The program of every layer (province.fleet.layer)."""

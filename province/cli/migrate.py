@@ -23,6 +23,7 @@ from province.manifest.capability import CHECKOUT
 from province.migration.book import book_of, folder_of
 from province.migration.conduct import Order, Outcome, roll_back
 from province.migration.conduct import advance as advance_wave
+from province.migration.declared import declared
 from province.migration.desk import Desk
 from province.migration.gates import NEXT
 from province.migration.hands import hands_of
@@ -47,7 +48,11 @@ def plan(wave: WaveNumber, environment: Environment = "lab", as_json: Json = Fal
     if as_json:
         phases = {
             move.id: {
-                one: {"target": vars(on_target(one, move.method)), "source": vars(on_source(one, move.method))}
+                one: {
+                    "target": vars(on_target(one, move.method)),
+                    "source": vars(on_source(one, move.method)),
+                    "declared": declared(one, move.method).pieces,
+                }
                 for one in Phase
             }
             for move in moves

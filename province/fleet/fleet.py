@@ -18,11 +18,12 @@ from province.fleet.environment import Environment
 from province.fleet.fact import Fact
 from province.fleet.feature import Feature
 from province.fleet.hosts import Host, edge_nodes, site_hosts
-from province.fleet.layer import PLATFORM, SYSTEMS
+from province.fleet.layer import MIGRATION, PLATFORM, SYSTEMS
 from province.fleet.migration import Migration
 from province.fleet.province import Province
 from province.fleet.references import Declaration
 from province.fleet.register import Registers
+from province.fleet.rooms import MOVES
 from province.fleet.site import Site, SitePurpose
 from province.fleet.source import Source
 from province.fleet.system import System
@@ -120,9 +121,10 @@ class Fleet:
 
     def rooms_at(self, site: Site, layer: str) -> tuple[System, ...]:
         """The systems whose rooms one layer of a site's cluster holds, by id; none for the layer below all rooms."""
-        if layer == PLATFORM:
+        if layer in {PLATFORM, MIGRATION}:
             engine = site.cluster.network_engine if site.cluster else None
-            return tuple(part for part in self._placed(self.platform, site) if part.network_engine in {None, engine})
+            parts = (part for part in self._placed(self.platform, site) if part.network_engine in {None, engine})
+            return tuple(part for part in parts if (part.id == MOVES) is (layer == MIGRATION))
         return tuple(system for system in self.systems_at(site) if system.pillar is SYSTEMS.get(layer))
 
     def origin_of(self, system: System) -> str:

@@ -17,11 +17,17 @@ PLATFORM = "platform"
 SYSTEMS = {f"systems-{pillar}": pillar for pillar in Pillar}
 """The systems of each pillar: they rest on the two layers below and on none of each other."""
 
-LAYERS: tuple[str, ...] = (CLUSTER, PLATFORM, *SYSTEMS)
+MIGRATION = "migration"
+"""The move of old machine rooms: what the systems need beside their own for as long as they move."""
+
+LAYERS: tuple[str, ...] = (CLUSTER, PLATFORM, *SYSTEMS, MIGRATION)
 """Every layer, lowest first: what is declared in one may rest on those before it."""
 
 
 def rests_on(layer: str) -> tuple[str, ...]:
-    """The layers that must stand before this one: those before it, but systems rest on none of each other."""
+    """The layers that must stand before this one: those before it, but none rests on systems.
+
+    A move needs only the room of its system, and rooms outlive the stacks that made them.
+    """
     before = LAYERS[: LAYERS.index(layer)]
     return tuple(name for name in before if name not in SYSTEMS)

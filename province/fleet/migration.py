@@ -18,6 +18,7 @@ from province.fleet.calendar import LOCAL, Freeze, FreezeKind, Window
 from province.fleet.fact import Fact, Names, NonBlank, Slug, SourceRef
 from province.fleet.findings import Finding
 from province.fleet.references import unresolved
+from province.fleet.rooms import MOVES
 from province.fleet.site import SitePurpose
 
 if TYPE_CHECKING:
@@ -204,8 +205,21 @@ def check_migration(fleet: Fleet) -> Iterator[Finding]:
             yield from unresolved(_file(fleet, "waves"), f"{wave.id}.moves", name, plan.moves, "move")
         if wave.moves and not wave.windows:
             yield Finding(_file(fleet, "waves"), f"{wave.id}.windows", "", "moves something at no hour", "add a window")
+    yield from _roomless(fleet, plan)
     yield from _replaced(fleet, plan)
     yield from _order(fleet, plan)
+
+
+def _roomless(fleet: Fleet, plan: Migration) -> Iterator[Finding]:
+    file = _file(fleet, "moves")
+    if MOVES not in fleet.platform:
+        mend = f"add platform/{MOVES}.yml: its room keeps account of every move"
+        yield Finding(file, "", "", f"the platform has no part `{MOVES}`", mend)
+    for move in plan.moves.values():
+        system = fleet.systems.get(move.system or "")
+        if system is not None and not system.has_room:
+            mend = "decide the system first: its `state` gives it a room"
+            yield Finding(file, f"{move.id}.system", system.id, "has no room in a cluster", mend)
 
 
 def _replaced(fleet: Fleet, plan: Migration) -> Iterator[Finding]:

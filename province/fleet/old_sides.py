@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Self
+import shlex
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple, Self
 
 from pydantic import IPvAnyAddress, PositiveInt, model_validator
 
 from province.fleet.fact import Fact, NonBlank, Slug
+
+POSTGRESQL_PORT = 5432
+
+
+class HostAndPort(NamedTuple):
+    """Where somebody listens."""
+
+    address: IPv4Address | IPv6Address
+    port: int
 
 
 class OldDatabase(Fact):
@@ -25,6 +36,18 @@ class OldDatabase(Fact):
         if any("password=" in str(one).replace(" ", "") for one in vars(self).values()):
             raise ValueError("holds a password: it belongs into the file that PGPASSFILE names")
         return self
+
+    @property
+    def old_end(self) -> HostAndPort | None:
+        """Where the new side finds the old one; None where it is reached by a name, by a socket, or not at all."""
+        try:
+            words = shlex.split(self.source_from_target or self.source)
+            said = dict(word.split("=", 1) for word in words)
+            return HostAndPort(
+                ip_address(said.get("hostaddr", said.get("host", ""))), int(said.get("port", POSTGRESQL_PORT))
+            )
+        except ValueError:
+            return None
 
 
 class OldStandby(OldDatabase):

@@ -16,6 +16,8 @@ METRICS = "metrics"
 """The part of the platform that says how busy nodes and pods are."""
 VOLUMES = "volumes"
 """The part of the platform that makes volumes on the disks of the nodes."""
+MOVES = "migration"
+"""The part of the platform that keeps account of the old machine rooms' move; its layer has the same name."""
 NETWORK_POLICY = "network-policy"
 """The part of the platform that enforces network policies where the network engine does not."""
 

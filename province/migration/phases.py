@@ -106,7 +106,7 @@ def on_target(phase: Phase, method: Method) -> Target:
         return nothing
     if phase is Phase.ROLLED_BACK:
         # Its data stays until people say otherwise: a store is never taken away by a way back.
-        return Target(store=method not in ARCHIVED, writes=Writes.REFUSES, stream=Stream.NONE, serves=False)
+        return Target(store=True, writes=Writes.REFUSES, stream=Stream.NONE, serves=False)
     if method in ARCHIVED:
         return Target(store=True, writes=Writes.REFUSES, stream=Stream.NONE, serves=False)
     if phase in {Phase.CUT_OVER, Phase.SOAKING, Phase.RETIRED}:

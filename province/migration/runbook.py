@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from province.fleet.calendar import LOCAL
 from province.fleet.migration import Method, Migration, MigrationWave, Move, Phase
+from province.migration.declared import declared
 from province.migration.gates import NEXT, Measured, Question, judge
 from province.migration.hands import KEYS
 from province.migration.phases import FLOWS_BACK, FORWARD, on_source, on_target
@@ -55,7 +56,14 @@ def _blocks(migration: Migration, wave: MigrationWave) -> Iterator[str]:
         "and called again. A wave goes as far as `phase` in migration/waves.yml says; a reviewed change of it is the "
         "leave."
     )
-    yield "| phase | opens when | then holds |\n|---|---|---|\n" + "\n".join(_steps(migration, wave, moves))
+    yield _wrapped(
+        "The stack `migration` declares what the clusters need for a phase. On the way there it goes first: the change "
+        "of `phase` is merged, `province dc up SITE migration` opens the way, then `advance`. What shuts a way comes "
+        "last: after `advance` to `retired`, and after a way back, when `phase` says so."
+    )
+    yield "| phase | opens when | then holds | declared beside the record |\n|---|---|---|---|\n" + "\n".join(
+        _steps(migration, wave, moves)
+    )
     yield "## When a gate is shut\n\n" + "\n".join(_mends(migration, wave, moves))
     yield "## Back"
     yield f"```\nprovince migrate rollback {wave.id}\nprovince migrate watch {wave.id}\n```"
@@ -86,7 +94,8 @@ def _steps(migration: Migration, wave: MigrationWave, moves: tuple[Move, ...]) -
         gates = ", ".join(_gates(migration, wave, moves, phase)) or "at once"
         sides = ((on_source(phase, one.method), on_target(phase, one.method)) for one in moves)
         holds = {f"old {old.writes} writes{'' if old.kept else ', wiped'}, new {new.writes}" for old, new in sides}
-        yield f"| {phase} | {gates} | {'; '.join(sorted(holds))} |"
+        pieces = sorted({piece for one in moves for piece in declared(phase, one.method).pieces})
+        yield f"| {phase} | {gates} | {'; '.join(sorted(holds))} | {', '.join(pieces) or 'nothing'} |"
 
 
 def _mends(migration: Migration, wave: MigrationWave, moves: tuple[Move, ...]) -> Iterator[str]:

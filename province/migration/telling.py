@@ -7,6 +7,7 @@ from datetime import datetime
 
 from province.fleet.calendar import Freeze
 from province.fleet.migration import Migration, MigrationWave, Move, Phase
+from province.migration.declared import declared
 from province.migration.desk import GIB
 from province.migration.journal import Line
 from province.migration.phases import FORWARD, on_source, on_target
@@ -50,7 +51,9 @@ def steps(migration: Migration, wave: MigrationWave, lang: str) -> Iterator[str]
         for phase in FORWARD:
             new, old = on_target(phase, move.method), on_source(phase, move.method)
             sides = f"old {old.writes} writes{'' if old.kept else ', wiped'}; new {new.writes} writes"
-            yield f"  {phase:12} {sides}, changes flow: {new.stream}{'; users are here' if new.serves else ''}"
+            pieces = ", ".join(declared(phase, move.method).pieces)
+            here = f"; declared: {pieces}" if pieces else ""
+            yield f"  {phase:12} {sides}, changes flow: {new.stream}{'; users are here' if new.serves else ''}{here}"
 
 
 def measured(move: Move, seen: Seen) -> str:

@@ -20,7 +20,7 @@ from infra.cluster_access import kubeconfig_path
 from infra.policy.record import Declared
 from infra.programs.systems import delivered
 from province.fleet.fleet import Fleet
-from province.fleet.layer import CLUSTER, LAYERS, PLATFORM, SYSTEMS
+from province.fleet.layer import CLUSTER, LAYERS, MIGRATION, PLATFORM, SYSTEMS
 from province.fleet.load import inventories_root, load_fleet
 from province.fleet.site import Site
 from province.fleet.system import System
@@ -32,7 +32,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = "lab"
 SITES = [site.id for site in load_fleet(ENVIRONMENT).data_centres]
 STACKS = [(site, layer) for site in SITES for layer in LAYERS]
-ONE_OF_EACH_PROGRAM = (CLUSTER, PLATFORM, next(iter(SYSTEMS)))
+ONE_OF_EACH_PROGRAM = (CLUSTER, PLATFORM, next(iter(SYSTEMS)), MIGRATION)
 """A layer of each program."""
 
 Done = subprocess.CompletedProcess[str]

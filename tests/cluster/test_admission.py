@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from infra.cluster_access import kubeconfig_path
+from infra.moves import MOVE, PHASE
 from infra.policy.admission import binding_body, policy_body, policy_name
 from infra.policy.change import FROZEN
 from infra.policy.ground import ground_of
@@ -192,3 +193,27 @@ def test_what_project_06_examined_changes_only_under_an_approval(cluster: LiveSt
     assert same.returncode == 0, same.stderr
     approved = kubectl(cluster, "apply", *SERVER_SIDE, body=service(frozen, 81, "examined-1"))
     assert approved.returncode == 0, approved.stderr
+
+
+@pytest.fixture
+def claim(cluster: LiveStack) -> Iterator[str]:
+    """A claim that no pod asks for, marked as a move's that is frozen; a volume is never made for it."""
+    name, word = "policy-example", GROUND.words.key
+    body = good_objects(GROUND, ROOM)["PersistentVolumeClaim"]
+    labels = {word(MOVE): "example", word(PHASE): "frozen"}
+    done = kubectl(cluster, "apply", *SERVER_SIDE, body=changed(body, "metadata.labels", labels))
+    assert done.returncode == 0, done.stderr
+    yield name
+    for words in (("label", "--overwrite", "pvc", name, f"{word(PHASE)}=retired"), ("delete", "pvc", name)):
+        kubectl(cluster, "--namespace", ROOM, *words)
+
+
+def test_the_volume_of_a_move_goes_only_when_the_move_is_retired(cluster: LiveStack, claim: str) -> None:
+    place = ("--namespace", ROOM, "pvc", claim)
+    refused = kubectl(cluster, "delete", *place, "--dry-run=server")
+    assert refused.returncode != 0
+    assert "the volume is of a move that is not retired [rule stored]" in refused.stderr
+    word = GROUND.words.key(PHASE)
+    assert kubectl(cluster, "label", "--overwrite", *place, f"{word}=retired").returncode == 0
+    accepted = kubectl(cluster, "delete", *place, "--dry-run=server")
+    assert accepted.returncode == 0, accepted.stderr

@@ -15,6 +15,8 @@ from province.fleet.load import load_fleet
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAX_LINES = 300
+PHASES = ("province.migration.phases", "province.migration.declared")
+"""Pure functions over phases, which say both what Pulumi declares and what the hands of a move do."""
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -43,10 +45,17 @@ def test_the_library_never_imports_the_programs() -> None:
         assert not {name for name in imports(path) if name.split(".")[0] == "infra"}, path
 
 
-def test_only_the_model_and_the_pins_reach_the_programs() -> None:
+def test_only_the_model_the_pins_and_what_a_phase_says_reach_the_programs() -> None:
     for path in tracked("infra/*.py"):
         ours = {name for name in imports(path) if name.startswith("province.")}
-        assert all(name.startswith(("province.fleet", "province.errors", "province.toolchain")) for name in ours), path
+        reach = ("province.fleet", "province.errors", "province.toolchain", *PHASES)
+        assert all(name.startswith(reach) for name in ours), path
+
+
+def test_what_a_phase_says_follows_from_the_model_alone() -> None:
+    for name in PHASES:
+        ours = {one for one in imports(CHECKOUT / f"{name.replace('.', '/')}.py") if one.startswith("province.")}
+        assert all(one.startswith(("province.fleet", *PHASES)) for one in ours), name
 
 
 @pytest.mark.parametrize("path", tracked("*.py"), ids=lambda path: str(path.relative_to(CHECKOUT)))

@@ -13,7 +13,7 @@ from infra.policy.record import Declared
 from infra.programs.platform import SOFTWARE
 from province.fleet.connections import Pods, connections_at
 from province.fleet.fleet import Fleet
-from province.fleet.layer import CLUSTER, LAYERS
+from province.fleet.layer import CLUSTER, LAYERS, MIGRATION
 from province.fleet.load import load_fleet
 from province.fleet.site import Site
 from province.fleet.system import ComponentKind, System, end_of
@@ -35,7 +35,7 @@ class Way(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """All policies of one site's cluster that open something, and the model behind them."""
+    """All policies of one site's cluster that open something inside, and the model behind them."""
 
     fleet: Fleet
     site: Site
@@ -46,7 +46,7 @@ class Cluster(NamedTuple):
 def cluster(request: pytest.FixtureRequest) -> Cluster:
     environment, name = request.param
     fleet = load_fleet(environment)
-    stacks = [stack_of(environment, name, layer) for layer in LAYERS if layer != CLUSTER]
+    stacks = [stack_of(environment, name, layer) for layer in LAYERS if layer not in {CLUSTER, MIGRATION}]
     return Cluster(fleet, fleet.sites[name], [one for stack in stacks for one in opening(stack.objects, stack.systems)])
 
 

@@ -15,12 +15,14 @@ import pulumi
 import pytest
 
 from infra.cluster_access import NOT_BUILT, NOT_BUILT_KUBECONFIG, Identity
+from infra.components.move_passages import reached
 from infra.components.storage_classes import provisioner_of, storage_classes
 from infra.inputs import configuration, digest_of, inputs
+from infra.moves import moves_of
 from infra.recorder import requests
 from infra.stack import StackName
 from province.fleet.fleet import Fleet
-from province.fleet.layer import CLUSTER, LAYERS
+from province.fleet.layer import CLUSTER, LAYERS, MIGRATION
 from province.fleet.load import inventories_root, load_fleet
 from province.fleet.site import Site
 
@@ -57,13 +59,24 @@ def renamed(folder: Path, system: str) -> Fleet:
 
 
 def holding(fleet: Fleet, system: str) -> set[str]:
-    """The stacks that hold a system's room, or its own class of volumes."""
+    """The stacks that hold a system's room, its own class of volumes, or what a move needs in its room."""
+    held = {CLUSTER: classes, MIGRATION: moving_in}
     return {
         f"{fleet.environment.id}.{site.id}.{layer}"
         for site in fleet.data_centres
         for layer in LAYERS
-        if system in (classes(fleet, site) if layer == CLUSTER else {room.id for room in fleet.rooms_at(site, layer)})
+        if system in {room.id for room in fleet.rooms_at(site, layer)} | held.get(layer, nothing)(fleet, site)
     }
+
+
+def nothing(_fleet: Fleet, _site: Site) -> set[str]:
+    return set()
+
+
+def moving_in(fleet: Fleet, site: Site) -> set[str]:
+    """The systems in whose rooms a move has a volume or a passage by now."""
+    moves = (one for one in moves_of(fleet).values() if one.site == site.id)
+    return {one.room.id for one in moves if one.declared.has_volume or (one.declared.ways and reached(one, fleet))}
 
 
 def classes(fleet: Fleet, site: Site) -> set[str]:

@@ -15,6 +15,7 @@ from infra.policy.record import Declared
 from infra.policy.rules import RULES, violations
 from province.fleet.policy import Project06Approval
 
+from ..move_examples import keeping, moved
 from ..policy_examples import GROUND, TODAY, Body, pod, room_labels
 
 
@@ -46,6 +47,10 @@ def room() -> dict[str, Body]:
         "service": inside("Service", {"type": "ClusterIP"}),
         "name": inside("Ingress", _by_tls("web.example")),
         "role": {**inside("Role", {}), "rules": [{"verbs": ["*"], "resources": ["pods"]}]},
+        "record": moved(inside("ConfigMap", {}), {"province.example/site": "here"}),
+        "moved": moved(inside("PersistentVolumeClaim", {"storageClassName": "system-room"})),
+        "passage": moved(inside("NetworkPolicy", {"podSelector": {"a": "b"}})),
+        "keeper": moved(inside("Deployment", {"template": {"spec": keeping(pod(GROUND))}})),
         "binding": {**inside("RoleBinding", {}), "roleRef": {"kind": "ClusterRole", "name": "view"}},
     }
 
@@ -149,6 +154,28 @@ SPOILT = [
         "from the west to the east",
     ),
     ("apart", lambda bodies: bodies.update(bridge("198.51.100.129/32", "0.0.0.0/0")), "from the east to the west"),
+    ("marked", change("record.metadata.labels", {"province.example/move": "x"}), "is of the move x, which nobody"),
+    (
+        "marked",
+        lambda bodies: bodies["record"]["metadata"]["labels"].update({"province.example/phase": "soaking"}),
+        "says phase soaking, and the model frozen",
+    ),
+    (
+        "fenced",
+        change("keeper.spec.template.spec.containers.0.volumeMounts.0.readOnly", False),
+        "container web may write into a move whose old side takes the writes",
+    ),
+    (
+        "passing",
+        change("passage.spec.egress", [{"to": [{"ipBlock": {"cidr": "192.0.2.1/32"}}], "ports": [{"port": 22}]}]),
+        "opens the way to-old of old, which is frozen",
+    ),
+    (
+        "passing",
+        change("passage.spec.ingress", [{"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 22}]}]),
+        "opens more than one host and port of the old side (Ingress)",
+    ),
+    ("stored", drop("moved"), "old is frozen, and its volume is not declared"),
     ("frozen", change("service.metadata.annotations", {"province.example/approval": "x"}), "names the approval x"),
 ]
 
@@ -222,6 +249,8 @@ def test_below_level_3_volumes_are_of_the_shared_class_and_of_no_other_systems()
     bodies = room()
     bodies["namespace"]["metadata"]["labels"]["province.example/level"] = "2"
     assert {rule for rule, _ in found(bodies)} == {"isolated"}
+    for key in ("record", "moved"):
+        drop(key)(bodies)
     change("claim.spec.storageClassName", "shared")(bodies)
     change("database.spec.storage.storageClass", "shared")(bodies)
     change("set.spec.volumeClaimTemplates", [])(bodies)

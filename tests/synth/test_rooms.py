@@ -8,6 +8,7 @@ from infra.components.database import databases
 from infra.objects import KUBE_SYSTEM
 from infra.programs.systems import delivered
 from province.fleet.load import load_fleet
+from province.fleet.rooms import MOVES
 
 from .conftest import Synth
 
@@ -36,6 +37,7 @@ def test_every_system_of_the_site_has_its_guarded_room_and_nothing_else_is_there
         if not delivered(system):
             kept = databases(system, rooms.fleet.tiers[system.tier], rooms.site)
             kinds = {"NetworkPolicy", "Ingress", *(["Cluster"] if kept else [])}
+            kinds |= {"ConfigMap", "Deployment", "PersistentVolumeClaim"} if system.id == MOVES else set()
             assert {kind for kind, _ in here - IN_A_ROOM} <= kinds, system.id
 
 
@@ -52,9 +54,10 @@ def test_every_system_with_a_room_stands_at_a_site() -> None:
 
 def test_every_object_of_a_system_carries_its_marks(rooms: Synth) -> None:
     key = rooms.words.key
-    systems = {system.id: system for system in rooms.systems}
+    systems = {**rooms.fleet.systems, **rooms.fleet.platform}
     for one in rooms.objects:
         system = systems[one.labels["app.kubernetes.io/part-of"]]
+        assert system in rooms.systems or rooms.words.key("move") in one.labels
         assert one.is_cluster_wide or one.namespace in {system.id, KUBE_SYSTEM}
         expected = {
             "app.kubernetes.io/part-of": system.id,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from province.errors import ExitCode, ProvinceError
-from province.fleet.layer import LAYERS, SYSTEMS, rests_on
+from province.fleet.layer import CLUSTER, LAYERS, MIGRATION, PLATFORM, SYSTEMS, rests_on
 from province.ops.cluster_health import unhealthy
 from province.ops.step import Step, failed_step, raise_failures
 from province.ops.take_down import refuse_while_others_rest_on_it
@@ -15,9 +15,11 @@ from province.ops.under_way import under_way
 
 
 def test_systems_rest_on_what_is_below_and_on_none_of_each_other() -> None:
-    below = tuple(layer for layer in LAYERS if layer not in SYSTEMS)
+    below = (CLUSTER, PLATFORM)
     assert rests_on(LAYERS[0]) == ()
     assert {rests_on(layer) for layer in SYSTEMS} == {below}
+    assert rests_on(MIGRATION) == below, "rooms outlive the stacks that made them"
+    assert LAYERS[-1] == MIGRATION, "rooms are there first"
 
 
 def resource(token: str, *, protect: bool) -> dict[str, Any]:

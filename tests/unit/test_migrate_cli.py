@@ -128,3 +128,19 @@ def test_a_plan_says_which_trigger_people_have_to_look_at() -> None:
     text = run("plan", "3")
     assert "goes back over: lost or duplicated documents, 0 documents for 0 min\n" in text
     assert "documents not acknowledged for an hour, 0 documents for 0 min; nobody measures it by now" in text
+
+
+def test_a_plan_says_what_the_stack_of_the_move_declares_in_each_phase() -> None:
+    lines = run("plan", "3").splitlines()
+    office = lines[lines.index("e-office-an-giang  consolidate by logical-replication to e-office, 120 GiB") :]
+    declared = {line.split()[0]: line.partition("; declared: ")[2] for line in office[2:10]}
+    both = "passage from-old, passage to-old"
+    assert declared == {
+        "declared": "",
+        "provisioned": "",
+        **dict.fromkeys(("replicating", "rehearsed", "frozen", "cut-over"), both),
+        "soaking": "passage from-old",
+        "retired": "",
+    }
+    phases = json.loads(run("plan", "1", "--json"))["phases"]["trial-an-giang"]
+    assert (phases["declared"]["declared"], phases["provisioned"]["declared"]) == ([], ["volume"])

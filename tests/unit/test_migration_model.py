@@ -51,6 +51,7 @@ def test_who_wait_for_each_other_are_named() -> None:
         ("moves", "host: databases-an-giang", "host: databases-kien-giang", "no such host of that room"),
         ("moves", "system: mail", "system: trial", "replaces 2 old systems, and 1 of them move"),
         ("moves", "system: mail", "system: null", "what retires goes to no system"),
+        ("moves", "system: mail", "system: blockchain", "has no room in a cluster"),
         ("limits", "lag_bytes: 1048576", "lag_byte: 1048576", 'did you mean "lag_bytes"?'),
     ],
 )
@@ -61,6 +62,12 @@ def test_bad_facts_are_refused_with_a_way_to_mend_them(
     with pytest.raises(BadData) as refused:
         load_fleet("lab", data)
     assert said in str(refused.value)
+
+
+def test_what_moves_has_a_room_that_keeps_account_of_it(data: Path) -> None:
+    (data / "fleet" / "platform" / "migration.yml").unlink()
+    with pytest.raises(BadData, match=r"the platform has no part `migration`; add platform/migration\.yml"):
+        load_fleet("lab", data)
 
 
 def test_what_moves_later_cannot_be_needed(data: Path, edit: Edit) -> None:
