@@ -201,6 +201,16 @@ def _province() -> dict[str, Any]:
             "door_uid": 831,
             "source": "A",
         },
+        "updates": {
+            "rings": [{"id": one, "after_days": 0} for one in ("canary", "early", "rest", "sites")],
+            "most_days": 30,
+            "valid_days": 30,
+            "month_mb": 100,
+            "reboot_for": [],
+            "never_restarted": [],
+            "reboots": [{"classes": ["edge", "gateway", "control-plane"], "windows": [_window()]}],
+            "source": "A",
+        },
         "rollout": {
             "stages": [{"id": "canary", "nodes": 1}, {"id": "early", "percent": 10}],
             "soak_seconds": 0,
@@ -209,6 +219,10 @@ def _province() -> dict[str, Any]:
             "source": "A",
         },
     }
+
+
+def _window() -> dict[str, Any]:
+    return {"days": ["mon"], "begins": "20:00", "ends": "22:00", "source": "A"}
 
 
 def _traffic_class() -> dict[str, Any]:
