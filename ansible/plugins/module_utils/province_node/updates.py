@@ -239,11 +239,11 @@ def _told(node: Node, changes: list[Change]) -> Answer:
 def _apt(node: Node, *words: str) -> Any:
     """apt-get with the release as its only source, and with lists and caches of its own."""
     own = (
-        f"Dir::Etc::SourceList={SOURCE}",
+        f"Dir::Etc::SourceList={node.path(SOURCE)}",
         "Dir::Etc::SourceParts=/dev/null",
-        f"Dir::State::Lists={LISTS}",
-        "Dir::Cache::pkgcache=",
-        "Dir::Cache::srcpkgcache=",
+        f"Dir::State::Lists={node.path(LISTS)}",
+        f"Dir::Cache::pkgcache={node.path(FOLDER)}/packages.bin",
+        f"Dir::Cache::srcpkgcache={node.path(FOLDER)}/source-packages.bin",
     )
     return node.try_run(["apt-get", "-q", *(word for one in own for word in ("-o", one)), *words], **packages.QUIET)
 
