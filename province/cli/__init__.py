@@ -37,6 +37,7 @@ from province.cli import (
     show,
     signatures,
     sizing,
+    updates,
     verify,
 )
 from province.errors import ProvinceError
@@ -76,6 +77,7 @@ app.command("export")(export.export)
 app.command("up")(job.up)
 app.command("apply")(apply.apply)
 app.command("calendar")(calendar.calendar)
+app.command("updates")(updates.updates)
 app.command("why")(runs.why)
 app.command("drift")(drift.find_drift)
 app.command("enrol")(enrol.enrol)

@@ -81,6 +81,45 @@ def restart_service(
     operate("restart-service", {"service": service}, words, call)
 
 
+@app.command("update-hosts", help=purpose(ACTIONS["update-hosts"]))
+def update_hosts(
+    words: Words,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Only fetch packages, so that the line is free later.")] = False,
+    environment: Environment = "lab",
+    reason: Reason = "",
+    ticket: Ticket = "",
+    go: Go = False,
+    batch: Batch = None,
+    failed_budget: Failures = None,
+    emergency: Emergency = False,
+    yes_hosts: YesHosts = None,
+    as_json: Json = False,
+) -> None:
+    """Bring hosts to their release."""
+    call = Call(environment, go, reason, ticket, batch, failed_budget, yes_hosts, as_json, emergency)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    told = {"at": at, "fetch": _yes(fetch), "reason": " ".join(filter(None, (ticket, reason)))}
+    operate("update-hosts", told, words, call)
+
+
+@app.command("reboot-hosts", help=purpose(ACTIONS["reboot-hosts"]))
+def reboot_hosts(
+    words: Words,
+    environment: Environment = "lab",
+    reason: Reason = "",
+    ticket: Ticket = "",
+    go: Go = False,
+    batch: Batch = None,
+    failed_budget: Failures = None,
+    emergency: Emergency = False,
+    yes_hosts: YesHosts = None,
+    as_json: Json = False,
+) -> None:
+    """Boot hosts anew that have to."""
+    call = Call(environment, go, reason, ticket, batch, failed_budget, yes_hosts, as_json, emergency)
+    operate("reboot-hosts", {"emergency": _yes(emergency)}, words, call)
+
+
 @app.command("drain-node", help=purpose(ACTIONS["drain-node"]))
 def drain_node(
     words: Words,
@@ -229,6 +268,10 @@ def _narrating(watch: Watch, *, quiet: bool) -> Watch:
             _to_stderr(f"  {line}")
 
     return hear
+
+
+def _yes(chosen: bool) -> str:
+    return "yes" if chosen else "no"
 
 
 def _to_stderr(line: str) -> None:

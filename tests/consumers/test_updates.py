@@ -179,6 +179,7 @@ def test_what_a_power_cut_left_half_done_is_finished_first(host: AptHost, source
     done = host.try_run(["dpkg", "--force-depends", "--unpack", str(source.folder / "tool_2.0_all.deb")])
     assert done.code == 0, done
     assert host.ask("state", NOVEMBER)["interrupted"]
+    assert host.ask("look", NOVEMBER)["changes"] == ["finish what is half installed"]
     assert host.ask("take", NOVEMBER)["repaired"]
     assert host.versions == {"ledger": "2.0", "library": "2.0", "tool": "2.0"}
 

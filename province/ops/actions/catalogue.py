@@ -8,12 +8,24 @@ from province.errors import ExitCode, ProvinceError
 from province.ops.actions.action import Action
 from province.ops.actions.collect_evidence import CollectEvidence
 from province.ops.actions.drain_node import DrainNode, UndrainNode
+from province.ops.actions.reboot_hosts import RebootHosts
 from province.ops.actions.replace_node import ReplaceNode
 from province.ops.actions.restart_service import RestartService
 from province.ops.actions.revoke_node import RevokeNode
+from province.ops.actions.update_hosts import UpdateHosts
 
 ACTIONS: dict[str, type[Action]] = {
-    one.verb: one for one in (RestartService, DrainNode, UndrainNode, RevokeNode, ReplaceNode, CollectEvidence)
+    one.verb: one
+    for one in (
+        RestartService,
+        UpdateHosts,
+        RebootHosts,
+        DrainNode,
+        UndrainNode,
+        RevokeNode,
+        ReplaceNode,
+        CollectEvidence,
+    )
 }
 
 

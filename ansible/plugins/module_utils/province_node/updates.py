@@ -7,13 +7,13 @@ checksum than the index says. What apt does not know is which release was meant:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
 from . import journal, outdated, packages, store
 from .bootstrap import digest_of
-from .node import Node, Trouble, make_folders, replace_durably
+from .node import Done, Node, Trouble, make_folders, replace_durably
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -50,15 +50,20 @@ class Change(NamedTuple):
 def look(node: Node, request: Request) -> Answer:
     """What taking a release would change, after its index was fetched and judged; no package is touched."""
     with node.alone(request["controller"]):
-        return _told(node, _read(node, request))
+        _index(node, request)
+        if packages.interrupted(node):  # apt answers no question before that is mended
+            return _told(node, ["finish what is half installed"])
+        changes = _changes(node, request)
+        return _told(node, changes, _bytes(node) if changes else 0)
 
 
 def fetch(node: Node, request: Request) -> Answer:
     """Fetch a release's packages, so that only installing them is left; a fetch that was cut off goes on."""
     with node.alone(request["controller"]):
-        told = _told(node, _read(node, request))
+        _index(node, request)
+        changes = _changes(node, request)
         _fetch(node)
-        return {**told, "bytes": _bytes(node)}
+        return _told(node, changes, _bytes(node))
 
 
 def take(node: Node, request: Request) -> Answer:
@@ -70,32 +75,35 @@ def take(node: Node, request: Request) -> Answer:
         if journal.read(node) is not None:
             raise Trouble("a change of this host waits for its confirmation; nothing was updated")
         packages.wait_for_locks(node)
+        failed = outdated.failed(node)
         repaired = packages.interrupted(node)
+        _index(node, request)
         if repaired:
-            packages.repair(node)
-        changes = _read(node, request)
+            _repair(node)
+        changes = _changes(node, request)
         if changes:
             _fetch(node)
             _install(node)
         if left := _simulated(node):
             raise Trouble(f"some packages did not come: {', '.join(map(str, left))}")
-        _remember(node, request)
+        _remember(node, request, failed)
         return {**_told(node, changes), **_restarted(node, changes, request), "repaired": repaired}
 
 
-def state(node: Node, request: Request) -> Answer:
-    """Which release the host has, what of it still runs in old versions, and whether it has to boot anew."""
+def state(node: Node, _: Request) -> Answer:
+    """Which release the host has, which units failed since, what runs old versions, and whether it has to boot anew."""
+    has = store.load(node, HAS)
     return {
-        "has": store.load(node, HAS),
+        "has": has,
         "interrupted": packages.interrupted(node),
         "old": outdated.units(node),
-        "failed": outdated.failed(node),
+        "failed": sorted({*outdated.failed(node)} - {*has.get("failed_before", [])}),
         "reboot": node.read(REBOOT).split(),
     }
 
 
-def _read(node: Node, request: Request) -> list[Change]:
-    """Fetch and judge the index; what would change. Trouble for a bad index, and for holds that are over or not here."""
+def _index(node: Node, request: Request) -> None:
+    """Fetch and judge the release's index; Trouble for one that is not to be trusted."""
     _write_source(node, request["suite"])
     make_folders(node.path(f"{LISTS}/partial"))
     make_folders(node.path(f"{ARCHIVES}/partial"))
@@ -103,10 +111,24 @@ def _read(node: Node, request: Request) -> list[Change]:
     node.step("apt-get update")
     done = _apt(node, "-o", "APT::Update::Error-Mode=any", "update")
     if done.code:
-        raise Trouble(f"release {request['suite']}: its index is refused, nothing was updated:\n{done.tail}")
+        raise Trouble(f"release {request['suite']}: its index is refused, nothing was updated:\n{_errors(done)}")
     _judge(node, request)
+
+
+def _changes(node: Node, request: Request) -> list[Change]:
+    """What taking the release would change; Trouble for holds that are over, or not on this host."""
     _judge_holds(node, request["holds"])
     return _simulated(node)
+
+
+def _repair(node: Node) -> None:
+    """Finish what an update that was cut short has left half done, with the release's own packages; nothing goes."""
+    node.step("dpkg --configure -a")
+    node.try_run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"], **packages.QUIET)
+    node.step("apt-get --fix-broken")
+    done = _apt(node, "--yes", "--no-remove", "--fix-broken", *packages.KEEP_OURS, "install")
+    if done.code or packages.interrupted(node):
+        raise Trouble(f"what is half installed cannot be finished:\n{_errors(done)}")
 
 
 def _write_source(node: Node, suite: str) -> None:
@@ -178,14 +200,14 @@ def _bytes(node: Node) -> int:
 
 def _fetch(node: Node) -> None:
     """Fetch packages for as long as something arrives: a month on a full line takes an hour."""
-    left = _bytes(node)
-    while left:
+    while True:
         node.step("fetch")
         before = _arrived(node)
         done = _apt(node, "--yes", "--download-only", *WHOLE)
-        if done.code and (done.code != CUT_OFF or _arrived(node) <= before):
-            raise Trouble(f"the packages of the release do not come; what came stays, and the next run goes on:\n{done.tail}")
-        left = _bytes(node)
+        if not done.code:
+            return
+        if done.code != CUT_OFF or _arrived(node) <= before:
+            raise Trouble(f"the packages do not come; what came stays, and the next run goes on:\n{_errors(done)}")
 
 
 def _arrived(node: Node) -> int:
@@ -203,12 +225,12 @@ def _install(node: Node) -> None:
     _apt(node, "clean")
 
 
-def _remember(node: Node, request: Request) -> None:
+def _remember(node: Node, request: Request, failed: list[str]) -> None:
     suite = request["suite"]
     (place,) = node.path(LISTS).glob(f"*_dists_{suite}_InRelease")
     if store.load(node, HAS).get("suite") != suite:
         told = {"suite": suite, "digest": digest_of(place.read_bytes()), "time": journal.now()}
-        store.save(node, HAS, {**told, "reason": request["reason"]}, 0o644)
+        store.save(node, HAS, {**told, "reason": request["reason"], "failed_before": failed}, 0o644)
 
 
 def _restarted(node: Node, changes: list[Change], request: Request) -> Answer:
@@ -232,11 +254,11 @@ def _restarted(node: Node, changes: list[Change], request: Request) -> Answer:
     return {"restarted": restarts, "reboot": marks}
 
 
-def _told(node: Node, changes: list[Change]) -> Answer:
-    return {"changes": list(map(str, changes)), "bytes": _bytes(node) if changes else 0, "has": store.load(node, HAS)}
+def _told(node: Node, changes: Sequence[object], waiting: int = 0) -> Answer:
+    return {"changes": list(map(str, changes)), "bytes": waiting, "has": store.load(node, HAS)}
 
 
-def _apt(node: Node, *words: str) -> Any:
+def _apt(node: Node, *words: str) -> Done:
     """apt-get with the release as its only source, and with lists and caches of its own."""
     own = (
         f"Dir::Etc::SourceList={node.path(SOURCE)}",
@@ -246,6 +268,11 @@ def _apt(node: Node, *words: str) -> Any:
         f"Dir::Cache::srcpkgcache={node.path(FOLDER)}/source-packages.bin",
     )
     return node.try_run(["apt-get", "-q", *(word for one in own for word in ("-o", one)), *words], **packages.QUIET)
+
+
+def _errors(done: Done) -> str:
+    """What apt calls an error, else its last words."""
+    return "\n".join(line for line in done.output.splitlines() if line.startswith("E: ")) or done.tail
 
 
 def _field(text: str, name: str) -> str:
