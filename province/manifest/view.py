@@ -22,6 +22,7 @@ from province.manifest.routes import path_view
 from province.manifest.sensors import sensors_view
 from province.manifest.trust import Trust
 from province.manifest.tunnels import core_link, tunnel_view, with_keys
+from province.manifest.updates import updates_view
 from province.manifest.video import video_view
 from province.manifest.watched import watched_view
 
@@ -55,6 +56,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **video_view(fleet, host, known),
         **counter_view(fleet, host, known),
         **copies_view(fleet, host, known),
+        **updates_view(fleet),
         **promises_view(fleet, host, known),
     }
 

@@ -1,0 +1,296 @@
+"""Releases of updates: who may have which on a day, what is refused in the model, and the verbs over hosts made up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from province.errors import ExitCode
+from province.fleet.calendar import LOCAL
+from province.fleet.fleet import Fleet
+from province.fleet.load import load_fleet
+from province.fleet.updates import SITES, may_reboot, release_for, ring_of, seconds_on_line
+from province.ops.actions import reboot_hosts
+from province.ops.actions.reboot_hosts import partners
+from province.ops.actions.remote import Done
+from province.rollout.controller import all_runs
+
+from .action_world import Desk, desk_at
+from .conftest import Edit
+from .test_bad_data import problems
+
+SUITE = "trixie-20261116"
+NODES = ("phu-quoc-party", "phu-quoc-people")
+WHY = ("--reason", "November", "--ticket", "OPS-114", "--go")
+RELEASES, HOLDS = "fleet/registers/update-releases.yml", "fleet/registers/update-holds.yml"
+NEXT = """rows:
+  - {id: trixie-20261214, since: 2026-12-15, reason: December, owner: science-technology, source: A}
+"""
+
+
+def day(number: int, month: int = 11, hour: int = 12) -> datetime:
+    """A moment of that day of 2026, local time."""
+    return datetime(2026, month, number, hour, tzinfo=LOCAL)
+
+
+def of_ring(fleet: Fleet, ring: str) -> str:
+    """A host of a ring."""
+    return next(name for name, host in fleet.hosts.items() if ring_of(fleet, host) == ring)
+
+
+def test_every_host_has_a_ring_and_islands_come_last(fleet: Fleet) -> None:
+    rings = {name: ring_of(fleet, host) for name, host in fleet.hosts.items()}
+    assert {rings[one] for one in NODES} == {"islands"}
+    assert rings["rach-gia-gateway-1"] == SITES
+    assert fleet.province.updates.rings[-1].id == "islands"
+    assert list(rings.values()).count("canary") == 2
+
+
+@pytest.mark.parametrize(
+    ("ring", "before", "first"), [("canary", 16, 17), ("early", 18, 19), (SITES, 21, 22), ("rest", 28, 29)]
+)
+def test_a_release_comes_to_each_ring_on_its_day(fleet: Fleet, ring: str, before: int, first: int) -> None:
+    """Let out on 17 November; the last minute of the day before is still too early."""
+    host = fleet.hosts[of_ring(fleet, ring)]
+    assert release_for(fleet, host, day(before, hour=23)) is None
+    found = release_for(fleet, host, day(first, hour=0))
+    assert found is not None
+    assert found.id == SUITE
+
+
+def test_the_newest_release_that_has_come_is_taken(data: Path, edit: Edit) -> None:
+    edit(RELEASES, "rows:\n", NEXT)
+    fleet = load_fleet("production", root=data)
+    hosts = [fleet.hosts[of_ring(fleet, ring)] for ring in ("canary", "islands")]
+    found = [[getattr(release_for(fleet, host, day(one, 12)), "id", "") for one in (14, 15, 29)] for host in hosts]
+    assert found == [[SUITE, "trixie-20261214", "trixie-20261214"], [SUITE, SUITE, "trixie-20261214"]]
+
+
+def test_where_no_calendar_is_kept_a_release_is_there_for_all_at_once() -> None:
+    lab = load_fleet("lab")
+    assert {getattr(release_for(lab, host, day(17)), "id", "") for host in lab.hosts.values()} == {SUITE}
+    assert {getattr(release_for(lab, host, day(16)), "id", "") for host in lab.hosts.values()} == {""}
+
+
+def test_hosts_boot_anew_in_the_window_of_their_class(fleet: Fleet) -> None:
+    node, gateway = fleet.hosts[NODES[0]], fleet.hosts["rach-gia-gateway-1"]
+    tuesday = {hour: day(24, hour=hour) for hour in (18, 20, 22)}
+    assert [may_reboot(fleet, node, one) for one in tuesday.values()] == [False, True, False]
+    assert [may_reboot(fleet, gateway, one) for one in tuesday.values()] == [False, False, True]
+
+
+def test_a_month_on_an_islands_line_takes_minutes_and_an_hour_when_the_line_is_full(fleet: Fleet) -> None:
+    """114.2 MB; 90 % of 6 Mbps, and 5 % of that."""
+    month = fleet.province.updates.month_mb
+    assert seconds_on_line(fleet, 6, month, full=False) == pytest.approx(114.2 * 8 / 5.4)
+    assert seconds_on_line(fleet, 6, month, full=True) == pytest.approx(114.2 * 8 / 0.27)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("fleet/province.yml", "{id: islands, after_days: 14}", "{id: isles, after_days: 14}", 'did you mean "islands"'),
+        ("fleet/province.yml", "    - {id: broad,   after_days: 7}\n", "", "broad): a ring that is missing"),
+        ("fleet/province.yml", "after_days: 5}", "after_days: 1}", "each comes as late as the one before it"),
+        ("fleet/province.yml", "after_days: 14}", "after_days: 31}", "the last has a release after 31 days"),
+        ("fleet/province.yml", "valid_days: 60", "valid_days: 40", "give it 44"),
+        ("fleet/province.yml", "classes: [edge], windows", "classes: [egde], windows", 'did you mean "edge"'),
+        (RELEASES, "since: 2026-11-17", "since: 2026-11-15", "was let out before 2026-11-16"),
+        (RELEASES, "owner: science-technology", "owner: nobody", "nobody"),
+        (RELEASES, "id: trixie-20261116", "id: november", "id"),
+    ],
+)
+def test_bad_facts_are_named(data: Path, edit: Edit, file: str, old: str, new: str, said: str) -> None:
+    edit(file, old, new)
+    assert said in problems(data)
+
+
+@dataclass
+class Updated:
+    """Hosts that answer as the node's own code does; `asked` is everything that they were asked."""
+
+    trouble: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    has: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+
+@dataclass
+class Contact:
+    """A way to one of them."""
+
+    world: Updated
+    host: str
+
+    def send(self, request: bytes) -> str:
+        asked = json.loads(request.splitlines()[1])
+        self.world.asked.append((self.host, asked))
+        if said := self.world.trouble.get(self.host):
+            return json.dumps({"trouble": said})
+        suite = asked["suite"]
+        has = {"suite": self.world.has.get(self.host, "")}
+        fresh = has["suite"] != suite
+        changes = ["openssl 3.5.1 → 3.5.7"] if fresh else []
+        if asked["verb"] == "update-take":
+            self.world.has[self.host] = suite
+        answer = {"changes": changes, "bytes": 1_500_000 * fresh, "has": has, "interrupted": False, "repaired": False}
+        return json.dumps({**answer, "failed": self.world.failed, "restarted": ["chrony.service"], "reboot": []})
+
+    def renew(self) -> None: ...
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Updated:
+    made = Updated()
+    monkeypatch.setattr("province.ops.actions.update_hosts.ask", _asking(made))
+    return made
+
+
+def _asking(world: Updated) -> Any:
+    from province.ops.node_wire import ask  # noqa: PLC0415 - the name in the action is replaced by this one
+
+    return lambda contact, asked: ask(Contact(world, contact.host), asked)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return desk_at(tmp_path, monkeypatch)
+
+
+def test_hosts_take_their_release_one_body_after_the_other(desk: Desk, world: Updated) -> None:
+    code, said = desk("op", "update-hosts", *NODES)
+    assert code == 0, said
+    assert f"would take {SUITE}: 1 packages, 1.5 MB: openssl 3.5.1 → 3.5.7\n  2 hosts: {' '.join(NODES)}" in said
+    assert {one["verb"] for _, one in world.asked} == {"update-look"}
+    code, said = desk("op", "update-hosts", *NODES, *WHY, "--yes-hosts", "2")
+    assert code == 0, said
+    assert world.has == dict.fromkeys(NODES, SUITE)
+    (run,) = all_runs(desk.runs)
+    assert [len(batch.plan.hosts) for batch in run.batches] == [1, 1]
+    taken = [one for _, one in world.asked if one["verb"] == "update-take"]
+    assert {one["reason"] for one in taken} == {"OPS-114 November"}
+    assert "nothing to do on 2 hosts" in desk("op", "update-hosts", *NODES)[1]
+
+
+def test_fetching_ahead_installs_nothing(desk: Desk, world: Updated) -> None:
+    code, said = desk("op", "update-hosts", *NODES, "--fetch", *WHY, "--yes-hosts", "2")
+    assert code == 0, said
+    assert {one["verb"] for _, one in world.asked} == {"update-look", "update-fetch"}
+
+
+def test_what_a_host_refuses_stops_all_before_anything_is_done(desk: Desk, world: Updated) -> None:
+    world.trouble = {NODES[1]: "the mirror gave the index of trixie-20261016"}
+    code, said = desk("op", "update-hosts", *NODES, *WHY, "--yes-hosts", "2")
+    assert code == ExitCode.FAILED
+    assert f"{NODES[1]}: the mirror gave the index of trixie-20261016" in said
+    assert world.has == {}
+
+
+def test_a_unit_that_failed_since_stops_the_run_at_its_batch(
+    desk: Desk, world: Updated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("province.ops.actions.update_hosts.UpdateHosts.healthy_seconds", 0.05)
+    world.failed = ["chrony.service"]
+    code, said = desk("op", "update-hosts", *NODES, *WHY, "--yes-hosts", "2")
+    assert code == ExitCode.FAILED
+    assert "failed: chrony.service" in said
+    assert len(world.has) == 1
+
+
+def test_a_hold_whose_last_day_is_over_is_told_to_hosts_as_such(
+    data: Path, desk: Desk, world: Updated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = "{id: old, package: openssl, reason: breaks, owner: finance, until: 2026-11-01}"
+    (data / HOLDS).write_text(f"rows:\n  - {row}\n", encoding="utf-8")
+    monkeypatch.setenv("PROVINCE_INVENTORIES", str(data))
+    desk("op", "update-hosts", NODES[0])
+    (hold,) = world.asked[0][1]["holds"]
+    assert (hold["package"], hold["over"], hold["until"]) == ("openssl", True, "2026-11-01")
+
+
+@dataclass
+class Boots:
+    """Hosts that boot anew, and are away for so many questions afterwards; `lost` ones never answer."""
+
+    waits: set[str]
+    lost: set[str] = field(default_factory=set)
+    stay_away: set[str] = field(default_factory=set)
+    boots: dict[str, int] = field(default_factory=dict)
+    away: dict[str, int] = field(default_factory=dict)
+
+    def run(self, host: str, words: Sequence[str], seconds: float = 60.0) -> Done:
+        assert seconds > 0
+        if host in self.lost or self.away.get(host, 0) > 0:
+            self.away[host] = self.away.get(host, 0) - (host not in self.stay_away)
+            raise ConnectionError("No route to host")
+        match list(words):
+            case ["cat", reboot_hosts.MARK]:
+                there = host in self.waits
+                return Done(0 if there else 1, "linux-image-amd64\n" if there else "", "" if there else "No such file")
+            case ["cat", reboot_hosts.BOOT]:
+                return Done(0, f"boot {self.boots.get(host, 0)}\n", "")
+            case ["systemctl", "--no-block", "reboot"]:
+                self.boots[host] = self.boots.get(host, 0) + 1
+                self.away[host] = 2
+                self.waits.discard(host)
+                raise ConnectionError("Connection closed by remote host")
+            case ["true"]:
+                return Done(0, "", "")
+            case ["systemctl", "is-system-running"]:
+                return Done(0, "running\n", "")
+            case other:
+                raise AssertionError(f"{other} is not made up")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for hosts that are made up."""
+    monkeypatch.setattr(reboot_hosts, "PAUSE", 0.001)
+    monkeypatch.setattr(reboot_hosts, "PATIENCE", 0.1)
+
+
+@pytest.mark.usefixtures("quick")
+def test_hosts_that_have_to_boot_anew_and_come_back(desk: Desk) -> None:
+    world = Boots(waits={NODES[0]})
+    desk.remote = world
+    code, said = desk("op", "reboot-hosts", *NODES, *WHY, "--yes-hosts", "1")
+    assert code == 0, said
+    assert "would boot anew for linux-image-amd64\n  1 hosts: phu-quoc-party" in said
+    assert world.boots == {NODES[0]: 1}
+
+
+@pytest.mark.usefixtures("quick")
+def test_no_host_boots_while_its_partner_does_not_answer(desk: Desk) -> None:
+    desk.remote = Boots(waits={NODES[0]}, lost={NODES[1]})
+    code, said = desk("op", "reboot-hosts", NODES[0], *WHY, "--yes-hosts", "1")
+    assert code == ExitCode.FAILED
+    assert f"its partner {NODES[1]} does not answer" in said
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_host_that_does_not_come_back_stops_the_run(desk: Desk) -> None:
+    world = Boots(waits={*NODES}, stay_away={*NODES})
+    desk.remote = world
+    code, said = desk("op", "reboot-hosts", *NODES, *WHY, "--yes-hosts", "2")
+    assert code == ExitCode.FAILED
+    assert "somebody has to look at the machine" in said
+    assert len(world.boots) == 1
+
+
+def test_the_partner_of_a_host_does_its_work(fleet: Fleet) -> None:
+    found = {name: [one.name for one in partners(fleet, fleet.hosts[name])] for name in (NODES[0], "rach-gia-gateway-1")}
+    assert found == {NODES[0]: [NODES[1]], "rach-gia-gateway-1": ["rach-gia-gateway-2"]}
+
+
+def test_the_command_says_what_each_ring_may_have(desk: Desk) -> None:
+    told = json.loads(desk("updates", "--environment", "production", "--json")[1])
+    assert [one["ring"] for one in told["rings"]] == ["canary", "early", "sites", "broad", "rest", "islands"]
+    assert sum(one["hosts"] for one in told["rings"]) == len(load_fleet("production").hosts)
+    assert told["lines"][0]["mbps"] == 6
+    assert "ring     islands" in desk("updates")[1]
