@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints, model_validator
 
 from province.fleet.calendar import LOCAL, Window
-from province.fleet.fact import Fact, NonBlank, Slug, SourceRef
+from province.fleet.fact import Fact, NonBlank, Port, Slug, SourceRef
 from province.fleet.findings import Finding
 from province.fleet.references import unresolved
 from province.fleet.row import Row
@@ -55,7 +55,8 @@ class Updates(Fact):
     `rings`: the order in which hosts get it. `valid_days`: so long after its day the mirror's signature over a release
     holds; it must reach the last ring and leave as long again as an update may wait (`most_days`). `month_mb`: what a
     node fetches of one month, in MB (10⁶ bytes). `reboot_for`: packages that are only in force once a host booted
-    anew. `never_restarted`: units whose restart may cut a host off; they wait for that, too.
+    anew. `never_restarted`: units whose restart may cut a host off; they wait for that, too. Each site's caches listen on
+    `cache_port`, under an account with the number `cache_uid`, and keep `cache_mb` MB.
     """
 
     rings: Annotated[tuple[Ring, ...], Field(min_length=1)]
@@ -65,6 +66,9 @@ class Updates(Fact):
     reboot_for: tuple[PackagePattern, ...]
     never_restarted: tuple[NonBlank, ...]
     reboots: Annotated[tuple[RebootWindow, ...], Field(min_length=1)]
+    cache_port: Port
+    cache_uid: Annotated[int, Field(ge=820, le=899)]
+    cache_mb: PositiveInt
     source: SourceRef
 
     @model_validator(mode="after")

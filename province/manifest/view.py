@@ -56,7 +56,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **video_view(fleet, host, known),
         **counter_view(fleet, host, known),
         **copies_view(fleet, host, known),
-        **updates_view(fleet),
+        **updates_view(fleet, host, known),
         **promises_view(fleet, host, known),
     }
 

@@ -32,6 +32,8 @@ NO_HOLDS = ("-o", "Dir::Etc::Preferences=/dev/null", "-o", "Dir::Etc::Preference
 WHOLE = ("--no-install-recommends", "--with-new-pkgs", "upgrade")
 """Newer versions of what is there, and what these newly need (a kernel is a package of its own); nothing is removed."""
 CUT_OFF = 124
+WRONG = "Hash Sum mismatch"
+ANEW = ("-o", "Acquire::http::No-Cache=true")
 INSTALLS = re.compile(r"^Inst (?P<name>\S+)(?: \[(?P<old>[^]]+)\])? \((?P<new>\S+)")
 FILE = re.compile(r"^'[^']+' \S+ (?P<size>[0-9]+) ")
 
@@ -109,7 +111,7 @@ def _index(node: Node, request: Request) -> None:
     make_folders(node.path(f"{ARCHIVES}/partial"))
     packages.wait_for_locks(node)
     node.step("apt-get update")
-    done = _apt(node, "-o", "APT::Update::Error-Mode=any", "update")
+    done = _got(node, "-o", "APT::Update::Error-Mode=any", "update")
     if done.code:
         raise Trouble(f"release {request['suite']}: its index is refused, nothing was updated:\n{_errors(done)}")
     _judge(node, request)
@@ -203,7 +205,7 @@ def _fetch(node: Node) -> None:
     while True:
         node.step("fetch")
         before = _arrived(node)
-        done = _apt(node, "--yes", "--download-only", *WHOLE)
+        done = _got(node, "--yes", "--download-only", *WHOLE)
         if not done.code:
             return
         if done.code != CUT_OFF or _arrived(node) <= before:
@@ -270,9 +272,15 @@ def _apt(node: Node, *words: str) -> Done:
     return node.try_run(["apt-get", "-q", *(word for one in own for word in ("-o", one)), *words], **packages.QUIET)
 
 
+def _got(node: Node, *words: str) -> Done:
+    """Have apt fetch something; bytes with a wrong checksum are asked for once more, past what any cache keeps."""
+    done = _apt(node, *words)
+    return _apt(node, *ANEW, *words) if done.code and WRONG in done.output else done
+
+
 def _errors(done: Done) -> str:
-    """What apt calls an error, else its last words."""
-    return "\n".join(line for line in done.output.splitlines() if line.startswith("E: ")) or done.tail
+    """What apt calls an error or a warning, else its last words."""
+    return "\n".join(line for line in done.output.splitlines() if line.startswith(("E: ", "W: "))) or done.tail
 
 
 def _field(text: str, name: str) -> str:
