@@ -230,7 +230,7 @@ def operate(verb: str, arguments: Mapping[str, str], words: list[str], call: Cal
         leave_dry(look(action, scene, hosts), as_json=call.as_json)
         return
     intent = Intent(call.reason, call.ticket)
-    if not action.urgent:
+    if action.keeps_calendar:
         intent = with_leave(fleet, hosts, datetime.now(UTC), intent, emergency=call.emergency)
     with watching(quiet=call.as_json) as watch:
         controller = Controller(work, fleet, _narrating(watch, quiet=call.as_json), _to_stderr)

@@ -24,6 +24,7 @@ from province.rollout.controller import all_runs
 from .action_world import Desk, desk_at
 from .conftest import Edit
 from .test_bad_data import problems
+from .test_calendar import FOREVER
 
 SUITE = "trixie-20261116"
 NODES = ("phu-quoc-party", "phu-quoc-people")
@@ -182,6 +183,21 @@ def test_fetching_ahead_installs_nothing(desk: Desk, world: Updated) -> None:
     code, said = desk("op", "update-hosts", *NODES, "--fetch", *WHY, "--yes-hosts", "2")
     assert code == 0, said
     assert {one["verb"] for _, one in world.asked} == {"update-look", "update-fetch"}
+
+
+def test_fetching_needs_no_window_and_installing_does(
+    data: Path, edit: Edit, desk: Desk, world: Updated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a day that is frozen."""
+    edit("lab/environment.yml", "keeps_calendar: false", "keeps_calendar: true")
+    (data / "fleet/registers/freezes.yml").write_text(FOREVER, encoding="utf-8")
+    early = (data / RELEASES).read_text(encoding="utf-8").replace("20261116", "20200101").replace("2026-11-17", "2020-01-02")
+    (data / RELEASES).write_text(early, encoding="utf-8")
+    monkeypatch.setenv("PROVINCE_INVENTORIES", str(data))
+    code, said = desk("op", "update-hosts", NODES[0], *WHY, "--yes-hosts", "1")
+    assert (code, world.asked) == (ExitCode.FAILED, []), said
+    assert "not now: freeze for-ever" in said
+    assert desk("op", "update-hosts", NODES[0], "--fetch", *WHY, "--yes-hosts", "1")[0] == 0
 
 
 def test_what_a_host_refuses_stops_all_before_anything_is_done(desk: Desk, world: Updated) -> None:

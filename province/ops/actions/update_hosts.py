@@ -46,6 +46,11 @@ class UpdateHosts(Action):
         """Whether packages are only fetched."""
         return self.arguments["fetch"] == "yes"
 
+    @property
+    def keeps_calendar(self) -> bool:
+        """Fetching changes nothing and may be done by day."""
+        return not self.fetches
+
     def pre(self, scene: Scene, host: Host) -> str:
         """What the release would change; nothing where none has come to the ring, or the host has it."""
         release = self._release(scene.fleet, host)
