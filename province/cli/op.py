@@ -84,7 +84,7 @@ def restart_service(
 @app.command("update-hosts", help=purpose(ACTIONS["update-hosts"]))
 def update_hosts(
     words: Words,
-    fetch: Annotated[bool, typer.Option("--fetch", help="Only fetch packages, so that the line is free later.")] = False,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Only fetch packages; nothing is installed.")] = False,
     environment: Environment = "lab",
     reason: Reason = "",
     ticket: Ticket = "",

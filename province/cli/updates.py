@@ -21,21 +21,21 @@ def updates(environment: Environment = "lab", as_json: Json = False) -> None:
     """Say which release each ring may have now, which packages are held, and how long a month takes on each line."""
     fleet = load_fleet(environment)
     now = datetime.now(UTC)
-    told = {"rings": _rings(fleet, now), "holds": _holds(fleet, now), "lines": _lines(fleet), "reboots": _reboots(fleet)}
+    rings, holds, lines, reboots = _rings(fleet, now), _holds(fleet, now), _lines(fleet), _reboots(fleet)
     if as_json:
-        print_json(told)
+        print_json({"rings": rings, "holds": holds, "lines": lines, "reboots": reboots})
         return
-    for one in told["rings"]:
+    for one in rings:
         typer.echo(f"ring     {one['ring']:<10} {one['hosts']:>4} hosts   {one['release'] or 'no release yet'}")
-    for one in told["holds"]:
+    for one in holds:
         over = "   over: it stops every update" if one["over"] else ""
         typer.echo(f"hold     {one['package']:<20} until {one['until']}   {one['owner']}: {one['reason']}{over}")
-    for one in told["lines"]:
+    for one in lines:
         typer.echo(
-            f"month    {one['mbps']:>4} Mbps {fleet.province.updates.month_mb:.1f} MB in {one['free_minutes']:.0f} minutes,"
-            f" {one['full_minutes']:.0f} on a line that all classes fill   {one['nodes']} nodes"
+            f"month    {one['mbps']:>4} Mbps   {one['nodes']:>4} nodes   {fleet.province.updates.month_mb:.1f} MB in "
+            f"{one['free_minutes']:.0f} minutes, {one['full_minutes']:.0f} on a line that all classes fill"
         )
-    for place, times in told["reboots"].items():
+    for place, times in reboots.items():
         typer.echo(f"reboot   {place:<20} {times or 'any time'}")
     typer.echo(f"{now.astimezone(LOCAL):%a %Y-%m-%d %H:%M}: province op update-hosts all says what hosts lack")
 
@@ -44,7 +44,8 @@ def _rings(fleet: Fleet, now: datetime) -> list[dict[str, Any]]:
     """The rings that this environment has hosts of, in their order, each with its release."""
     first = {ring_of(fleet, host): host for host in fleet.hosts.values()}
     counted = Counter(ring_of(fleet, host) for host in fleet.hosts.values())
-    found = [(one.id, release_for(fleet, first[one.id], now)) for one in fleet.province.updates.rings if one.id in first]
+    order = [one.id for one in fleet.province.updates.rings if one.id in first]
+    found = [(ring, release_for(fleet, first[ring], now)) for ring in order]
     return [{"ring": ring, "hosts": counted[ring], "release": row and row.id} for ring, row in found]
 
 

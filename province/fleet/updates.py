@@ -55,8 +55,8 @@ class Updates(Fact):
     `rings`: the order in which hosts get it. `valid_days`: so long after its day the mirror's signature over a release
     holds; it must reach the last ring and leave as long again as an update may wait (`most_days`). `month_mb`: what a
     node fetches of one month, in MB (10⁶ bytes). `reboot_for`: packages that are only in force once a host booted
-    anew. `never_restarted`: units whose restart may cut a host off; they wait for that, too. Each site's caches listen on
-    `cache_port`, under an account with the number `cache_uid`, and keep `cache_mb` MB.
+    anew. `never_restarted`: units whose restart may cut a host off; they wait for that, too. Each site's caches
+    listen on `cache_port`, under an account with the number `cache_uid`, and keep `cache_mb` MB.
     """
 
     rings: Annotated[tuple[Ring, ...], Field(min_length=1)]
@@ -80,7 +80,7 @@ class Updates(Fact):
             raise ValueError(f"rings: the last has a release after {days[-1]} days; most_days is {self.most_days}")
         if self.valid_days < days[-1] + self.most_days:
             raise ValueError(
-                f"valid_days: a release of {self.valid_days} days ends before one that follows it reaches the last ring;"
+                f"valid_days: a release of {self.valid_days} days ends before the next one reaches the last ring;"
                 f" give it {days[-1] + self.most_days}"
             )
         return self

@@ -250,4 +250,7 @@ def _fingerprint(spec: MirrorSpec, images: dict[Image, Path]) -> str:
     """Return a digest of what the source is made from."""
     debs = [f"{path} {path.stat().st_mtime_ns}" for path in spec.debs]
     trees = [f"{kind} {tree}" for kind, tree in sorted(images.items())]
-    return cache.key_of(*spec.packages, *spec.suites, str(spec.valid_days), *debs, str(spec.images), *trees, Path(__file__).read_text("utf-8"))
+    suites = [*spec.suites, str(spec.valid_days)]
+    return cache.key_of(
+        *spec.packages, *suites, *debs, str(spec.images), *trees, Path(__file__).read_text(encoding="utf-8")
+    )

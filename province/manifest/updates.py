@@ -27,7 +27,7 @@ def updates_view(fleet: Fleet, host: Host, peers: Peers) -> Values:
 
 
 def _caches(fleet: Fleet, host: Host, peers: Peers) -> Values:
-    """Where packages come from: the mirror of the environment, or of all hosts with that duty the primary site's first."""
+    """The caches of a host, and what a cache is: all of them ask the mirror that nodes have."""
     rules = fleet.province.updates
     caches = peers.with_duty(Duty.MIRROR, host)
     serves = fleet.environment.packages_from == "services"

@@ -1,4 +1,4 @@
-"""The cache of packages with real nginx and real apt, by the files that hosts get: once from outside, then from here."""
+"""The cache of packages with real nginx and apt, by the files that hosts get: once from outside, then from here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CACHE, NODE = "rach-gia-services-1", "phu-quoc-party"
 
 @pytest.fixture(autouse=True)
 def _hangs_up() -> Iterator[None]:
-    """The node's code ignores the signal of a lost connection for the rest of its process, which here is everybody's."""
+    """The node's code ignores the signal of a lost connection for ever; here the process is everybody's."""
     before = signal.getsignal(signal.SIGHUP)
     yield
     signal.signal(signal.SIGHUP, before)

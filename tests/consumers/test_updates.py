@@ -17,7 +17,7 @@ OLD = {"ledger": "1.0", "tool": "1.0"}
 
 @pytest.fixture(autouse=True)
 def _hangs_up() -> Iterator[None]:
-    """The node's code ignores the signal of a lost connection for the rest of its process, which here is everybody's."""
+    """The node's code ignores the signal of a lost connection for ever; here the process is everybody's."""
     before = signal.getsignal(signal.SIGHUP)
     yield
     signal.signal(signal.SIGHUP, before)

@@ -1,4 +1,4 @@
-"""A mirror with releases, and a host that takes them: real apt and dpkg below a folder, the lab's own mirror and server."""
+"""A mirror with releases, and a host that takes them: real apt and dpkg below a folder, the lab's mirror and server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from province.lab import mirror
+from province.lab.commands import run
 from province.lab.deb import Deb, make_deb
 from province.lab.serve import Files, Server
 from province.lab.spec import MirrorSpec
@@ -19,7 +20,11 @@ from tests.unit.node_in_folder import node_module, node_side
 
 OCTOBER, NOVEMBER = "trixie-20261016", "trixie-20261116"
 HOLD = {"package": "ledger", "reason": "2.0 loses numbers", "owner": "finance", "until": "2026-12-31", "over": False}
-ARCHITECTURE = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+ARCHITECTURE = run(["dpkg", "--print-architecture"]).strip()
+FOLDERS = (
+    *("etc/apt/apt.conf.d", "etc/apt/preferences.d", "proc", "tmp", "var/cache/apt/archives", "var/lib/apt"),
+    *("var/lib/dpkg/info", "var/lib/dpkg/triggers", "var/lib/dpkg/updates", "var/log/apt"),
+)
 
 
 class QuietFiles(Files):
@@ -85,14 +90,13 @@ class Mirror:
 
 
 class AptHost(node_module.Node):  # type: ignore[misc]
-    """A host below a folder with real apt and dpkg, which know nothing of the machine's; systemd only says it was called."""
+    """A host below a folder with real apt and dpkg, apart from the machine's; systemd only says that it was called."""
 
     def __init__(self, root: Path, source: Mirror) -> None:
         super().__init__(str(root))
         self.calls: list[str] = []
         self.breaks = ""
-        for name in ("etc/apt/apt.conf.d", "etc/apt/preferences.d", "var/lib/dpkg/info", "var/lib/dpkg/updates",
-                     "var/lib/dpkg/triggers", "var/cache/apt/archives", "var/lib/apt", "var/log/apt", "tmp", "proc"):  # fmt: skip
+        for name in FOLDERS:
             self.path(name).mkdir(parents=True, exist_ok=True)
         self.write("/var/lib/dpkg/status", "")
         self.write("/etc/apt/preferences.d/held", "")

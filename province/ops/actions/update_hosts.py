@@ -97,7 +97,8 @@ class UpdateHosts(Action):
 
     def _ask(self, scene: Scene, host: Host, what: str, release: Release, *, check: bool = False) -> Mapping[str, Any]:
         """What the host answers; ActionTrouble with its own words."""
-        rules, today = scene.fleet.province.updates, datetime.fromisoformat(self.arguments["at"]).astimezone(LOCAL).date()
+        rules = scene.fleet.province.updates
+        today = datetime.fromisoformat(self.arguments["at"]).astimezone(LOCAL).date()
         asked = request(
             f"update-{what}",
             reason=self.arguments["reason"],

@@ -1,4 +1,4 @@
-"""Programs that still run what an update has replaced: the kernel names such files `(deleted)` in their maps (proc(5))."""
+"""Programs that still run what an update has replaced: their maps name such files `(deleted)` (proc(5))."""
 
 from __future__ import annotations
 

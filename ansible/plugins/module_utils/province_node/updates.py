@@ -174,7 +174,7 @@ def _judge_holds(node: Node, holds: Iterable[dict[str, Any]]) -> None:
     waiting = sorted(set(_simulated(node, NO_HOLDS)) - set(_simulated(node))) if pinned else []
     for hold in holds:
         if hold["package"] not in pinned:
-            raise Trouble(f"the hold of {hold['package']} is not on this host: `province apply --tags updates` brings it")
+            raise Trouble(f"the hold of {hold['package']} is not on this host: `province apply` brings it")
         kept = [one for one in waiting if fnmatch(one.name, hold["package"])]
         if kept and hold["over"]:
             raise Trouble(
