@@ -101,7 +101,7 @@ def test_a_hold_that_is_over_stops_the_update_and_says_whose_it_is(host: AptHost
 
 
 def test_a_hold_that_the_host_does_not_have_stops_the_update(host: AptHost) -> None:
-    assert "the hold of ledger is not on this host" in host.ask("take", NOVEMBER, holds=[HOLD])["trouble"]
+    assert "the hold of ledger is not here" in host.ask("take", NOVEMBER, holds=[HOLD])["trouble"]
     assert host.versions == OLD
 
 

@@ -138,7 +138,7 @@ def _write_source(node: Node, suite: str) -> None:
     declared = node.read(DECLARED)
     text, count = re.subn(r"(?m)^Suites: .*$", f"Suites: {suite}", declared)
     if count != 1:
-        raise Trouble(f"{DECLARED} is not the declared source: `province apply --tags packages` brings it")
+        raise Trouble(f"{DECLARED} is not the declared source: `province apply --only packages` brings it")
     if node.read(SOURCE) != text:
         replace_durably(node.path(SOURCE), text.encode(), 0o644)
 
@@ -174,7 +174,7 @@ def _judge_holds(node: Node, holds: Iterable[dict[str, Any]]) -> None:
     waiting = sorted(set(_simulated(node, NO_HOLDS)) - set(_simulated(node))) if pinned else []
     for hold in holds:
         if hold["package"] not in pinned:
-            raise Trouble(f"the hold of {hold['package']} is not on this host: `province apply` brings it")
+            raise Trouble(f"the hold of {hold['package']} is not here: `province apply --only updates` brings it")
         kept = [one for one in waiting if fnmatch(one.name, hold["package"])]
         if kept and hold["over"]:
             raise Trouble(
