@@ -7,7 +7,7 @@ that many days show what it does to few hosts before all have it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints, model_validator
@@ -166,7 +166,7 @@ def seconds_on_line(fleet: Fleet, mbps: int, megabytes: float, *, full: bool) ->
 
 
 def check_updates(fleet: Fleet) -> Iterator[Finding]:
-    """Every host has a ring and a reboot window; releases and holds have owners; a full line has them in a window."""
+    """Every host has a ring and a reboot window, and no release was let out before its own day."""
     updates, file = fleet.province.updates, fleet.origins["province"]
     known = {*(one.id for one in fleet.province.rollout.stages), SITES, *LATE}
     needed = {ring_of(fleet, host) for host in fleet.hosts.values()}
@@ -175,10 +175,7 @@ def check_updates(fleet: Fleet) -> Iterator[Finding]:
     named = [name for one in updates.reboots for name in one.classes]
     there = {host.host_class for host in fleet.hosts.values()}
     yield from _cover(file, "updates.reboots.classes", named, classes, there, "class of hosts")
-    yield from _owned(fleet, "update-releases", fleet.registers.update_releases.rows)
-    yield from _owned(fleet, "update-holds", fleet.registers.update_holds.rows)
-    releases = fleet.registers.update_releases.rows
-    for one in releases:
+    for one in fleet.registers.update_releases.rows:
         if one.since < day_of(one.id):
             where = fleet.origins["registers/update-releases"]
             problem = f"was let out before {day_of(one.id)}, the day of its suite"
@@ -202,10 +199,3 @@ def _cover(
     for name in sorted(set(needed)):
         if name not in named:
             yield Finding(file, key, name, f"a {what} that is missing", "add it")
-
-
-def _owned(fleet: Fleet, register: str, rows: Iterable[Release | Hold]) -> Iterator[Finding]:
-    owners: Mapping[str, object] = fleet.owners
-    for row in rows:
-        where = fleet.origins.get(f"registers/{register}", f"registers/{register}")
-        yield from unresolved(where, f"rows.{row.id}.owner", row.owner, owners, "owner")

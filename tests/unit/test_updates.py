@@ -86,7 +86,7 @@ def test_a_month_on_an_islands_line_takes_minutes_and_an_hour_when_the_line_is_f
     ("file", "old", "new", "said"),
     [
         ("fleet/province.yml", "{id: islands,", "{id: isles,", 'did you mean "islands"'),
-        ("fleet/province.yml", "    - {id: broad,   after_days: 7}\n", "", "broad): a ring that is missing"),
+        ("fleet/province.yml", "    - {id: broad,   after_days: 7}\n", "", "a ring that is missing (is broad)"),
         ("fleet/province.yml", "after_days: 5}", "after_days: 1}", "each comes as late as the one before it"),
         ("fleet/province.yml", "after_days: 14}", "after_days: 31}", "the last has a release after 31 days"),
         ("fleet/province.yml", "valid_days: 60", "valid_days: 40", "give it 44"),
