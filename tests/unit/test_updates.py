@@ -91,9 +91,10 @@ def test_a_month_on_an_islands_line_takes_minutes_and_an_hour_when_the_line_is_f
         ("fleet/province.yml", "after_days: 14}", "after_days: 31}", "the last has a release after 31 days"),
         ("fleet/province.yml", "valid_days: 60", "valid_days: 40", "give it 44"),
         ("fleet/province.yml", "classes: [edge], windows", "classes: [egde], windows", 'did you mean "edge"'),
-        (RELEASES, "since: 2026-11-17", "since: 2026-11-15", "was let out before 2026-11-16"),
+        (RELEASES, "since: 2026-11-17", "since: 2026-11-15", "`since` is before 2026-11-16"),
         (RELEASES, "owner: science-technology", "owner: nobody", "nobody"),
-        (RELEASES, "id: trixie-20261116", "id: november", "id"),
+        (RELEASES, "id: trixie-20261116", "id: november", "rows.0.id"),
+        (RELEASES, "id: trixie-20261116", "id: trixie-20261316", "month must be in 1..12"),
     ],
 )
 def test_bad_facts_are_named(data: Path, edit: Edit, file: str, old: str, new: str, said: str) -> None:
