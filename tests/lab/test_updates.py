@@ -62,7 +62,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_a_conference_does_not_notice_updates_on_a_thin_line(
     rooms: tuple[str, str], package: str, record_property: Note
 ) -> None:
-    """apt's own way of fetching, through the cache of the nearest site, with the mark of updates; both are measured."""
+    """Apt's own way of fetching, through the cache of the nearest site, with the mark of updates; both are measured."""
     idle = conference(rooms, "down")
     took: list[float] = []
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from .node import Node
 
-GONE = re.compile(r"^\S+ ..x. \S+ \S+ [1-9][0-9]* +(?P<path>/(?:usr|lib|bin|sbin|opt)\S*) \(deleted\)$", re.M)
+GONE = re.compile(r"^\S+ ..x. \S+ \S+ [1-9][0-9]* +(?P<path>/(?:usr|lib|bin|sbin|opt)\S*) \(deleted\)$", re.MULTILINE)
 """A file that is run, with a number on a disk, below folders that packages fill; a process's own memory has none."""
-UNIT = re.compile(r"/(?P<unit>[^/]+\.(?:service|socket))(?:/|$)", re.M)
+UNIT = re.compile(r"/(?P<unit>[^/]+\.(?:service|socket))(?:/|$)", re.MULTILINE)
 
 
 def units(node: Node) -> list[str]:
