@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -39,8 +40,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a package of a tenth of a month on the lab's mirror, with bytes that no layer can shorten."""
     folder = tmp_path_factory.mktemp("package")
     content = folder / "content"
-    with open("/dev/urandom", "rb") as noise:
-        content.write_bytes(noise.read(MEGABYTES * 1_000_000))
+    content.write_bytes(os.urandom(MEGABYTES * 1_000_000))
     made = make_deb(
         folder,
         Deb(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -62,10 +63,8 @@ class RebootHosts(OfCluster):
     def act(self, scene: Scene, host: Host) -> str:
         """Boot it, and wait until it answers from another boot."""
         before, began = must(scene.remote, host.name, ["cat", BOOT]), time.monotonic()
-        try:
+        with suppress(ConnectionError):  # it may be gone before it has answered; whether it went is seen below
             must(scene.remote, host.name, ["systemctl", "--no-block", "reboot"], ANSWERS)
-        except ConnectionError:  # it may be gone before it has answered; whether it went is seen below
-            pass
         while True:
             try:
                 if must(scene.remote, host.name, ["cat", BOOT], ANSWERS) != before:
