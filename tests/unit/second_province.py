@@ -202,7 +202,7 @@ def _province() -> dict[str, Any]:
             "source": "A",
         },
         "updates": {
-            "rings": [{"id": one, "after_days": 0} for one in ("canary", "early", "rest", "sites")],
+            "rings": [{"id": one, "after_days": 0} for one in ("canary", "early", "rest", "islands", "sites")],
             "most_days": 30,
             "valid_days": 30,
             "month_mb": 100,
