@@ -86,14 +86,19 @@ def test_what_was_fetched_before_is_not_fetched_again(host: AptHost, source: Mir
 
 
 def test_a_held_package_stays_and_the_others_come(host: AptHost) -> None:
-    host.write("/etc/apt/preferences.d/held", "Package: ledger\nPin: release *\nPin-Priority: -1\n")
+    host.hold(HOLD)
     told = host.ask("take", NOVEMBER, holds=[HOLD])
     assert told["changes"] == ["library new → 2.0", "tool 1.0 → 2.0"]
     assert host.versions["ledger"] == "1.0"
 
 
+def test_a_held_package_comes_to_a_host_that_does_not_have_it(host: AptHost) -> None:
+    host.hold({**HOLD, "package": "libr*"})
+    assert host.ask("take", NOVEMBER)["changes"] == ["ledger 1.0 → 2.0", "library new → 2.0", "tool 1.0 → 2.0"]
+
+
 def test_a_hold_that_is_over_stops_the_update_and_says_whose_it_is(host: AptHost) -> None:
-    host.write("/etc/apt/preferences.d/held", "Package: ledger\nPin: release *\nPin-Priority: -1\n")
+    host.hold(HOLD)
     said = host.ask("take", NOVEMBER, holds=[{**HOLD, "over": True}])["trouble"]
     assert "the hold of ledger ended on 2026-12-31 (finance: 2.0 loses numbers)" in said
     assert "ledger 1.0 → 2.0" in said

@@ -16,6 +16,7 @@ from province.lab.deb import Deb, make_deb
 from province.lab.serve import Files, Server
 from province.lab.spec import MirrorSpec
 from province.lab.state import Place
+from province.manifest.render import renderer
 from tests.unit.node_in_folder import node_module, node_side
 
 OCTOBER, NOVEMBER = "trixie-20261016", "trixie-20261116"
@@ -99,7 +100,7 @@ class AptHost(node_module.Node):  # type: ignore[misc]
         for name in FOLDERS:
             self.path(name).mkdir(parents=True, exist_ok=True)
         self.write("/var/lib/dpkg/status", "")
-        self.write("/etc/apt/preferences.d/held", "")
+        self.hold()
         self.write(
             "/etc/apt/sources.list.d/mirror.sources",
             f"Types: deb\nURIs: {source.address}/debian\nSuites: trixie\nComponents: main\n"
@@ -132,6 +133,12 @@ class AptHost(node_module.Node):  # type: ignore[misc]
         place = self.path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
+
+    def hold(self, *holds: dict[str, Any]) -> None:
+        """Hold packages as hosts are told to."""
+        template = "common/updates/etc/apt/preferences.d/held.j2"
+        text = renderer().file(template, {"header": "# Made by a test", "update_holds": holds}, "a host")
+        self.write("/etc/apt/preferences.d/held", text)
 
     def install(self, *debs: Path) -> None:
         """Bring packages by hand, as they were before the update."""
