@@ -38,6 +38,7 @@ from province.cli import (
     show,
     signatures,
     sizing,
+    updates,
     verify,
 )
 from province.errors import ProvinceError
@@ -77,6 +78,7 @@ app.command("export")(export.export)
 app.command("up")(job.up)
 app.command("apply")(apply.apply)
 app.command("calendar")(calendar.calendar)
+app.command("updates")(updates.updates)
 app.command("why")(runs.why)
 app.command("drift")(drift.find_drift)
 app.command("enrol")(enrol.enrol)

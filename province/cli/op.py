@@ -84,6 +84,45 @@ def restart_service(
     operate("restart-service", {"service": service}, words, call)
 
 
+@app.command("update-hosts", help=purpose(ACTIONS["update-hosts"]))
+def update_hosts(
+    words: Words,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Only fetch packages; nothing is installed.")] = False,
+    environment: Environment = "lab",
+    reason: Reason = "",
+    ticket: Ticket = "",
+    go: Go = False,
+    batch: Batch = None,
+    failed_budget: Failures = None,
+    emergency: Emergency = False,
+    yes_hosts: YesHosts = None,
+    as_json: Json = False,
+) -> None:
+    """Bring hosts to their release."""
+    call = Call(environment, go, reason, ticket, batch, failed_budget, yes_hosts, as_json, emergency)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    told = {"at": at, "fetch": _yes(fetch), "reason": " ".join(filter(None, (ticket, reason)))}
+    operate("update-hosts", told, words, call)
+
+
+@app.command("reboot-hosts", help=purpose(ACTIONS["reboot-hosts"]))
+def reboot_hosts(
+    words: Words,
+    environment: Environment = "lab",
+    reason: Reason = "",
+    ticket: Ticket = "",
+    go: Go = False,
+    batch: Batch = None,
+    failed_budget: Failures = None,
+    emergency: Emergency = False,
+    yes_hosts: YesHosts = None,
+    as_json: Json = False,
+) -> None:
+    """Boot hosts anew that have to."""
+    call = Call(environment, go, reason, ticket, batch, failed_budget, yes_hosts, as_json, emergency)
+    operate("reboot-hosts", {"emergency": _yes(emergency)}, words, call)
+
+
 @app.command("drain-node", help=purpose(ACTIONS["drain-node"]))
 def drain_node(
     words: Words,
@@ -237,7 +276,7 @@ def operate(verb: str, arguments: Mapping[str, str], words: list[str], call: Cal
         leave_dry(look(action, scene, hosts), as_json=call.as_json)
         return
     intent = Intent(call.reason, call.ticket)
-    if not action.urgent:
+    if action.keeps_calendar:
         intent = with_leave(fleet, hosts, datetime.now(UTC), intent, emergency=call.emergency)
     with watching(quiet=call.as_json) as watch:
         controller = Controller(work, fleet, _narrating(watch, quiet=call.as_json), _to_stderr)
@@ -275,6 +314,10 @@ def _narrating(watch: Watch, *, quiet: bool) -> Watch:
             _to_stderr(f"  {line}")
 
     return hear
+
+
+def _yes(chosen: bool) -> str:
+    return "yes" if chosen else "no"
 
 
 def _to_stderr(line: str) -> None:

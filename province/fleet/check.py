@@ -30,6 +30,7 @@ from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
 from province.fleet.traffic import check_traffic
 from province.fleet.tunnels import check_room
+from province.fleet.updates import check_updates
 from province.fleet.video import check_video
 from province.fleet.work_record import check_work_records
 
@@ -54,6 +55,7 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
         findings += [*_addresses(fleet), *_waves(fleet)]
     if not findings:
         findings += check_room(fleet.province, len(fleet.nodes), fleet.origins["province"])
+        findings += check_updates(fleet)
     if not findings:
         findings += check_sizing(fleet) or check_capacity(fleet)
     return findings

@@ -30,6 +30,7 @@ from province.fleet.rollout import Rollout
 from province.fleet.sensors import Sensors
 from province.fleet.site import HostRole
 from province.fleet.traffic import Traffic
+from province.fleet.updates import Updates
 from province.fleet.video import Video
 
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
@@ -238,6 +239,7 @@ class Province(Fact):
     counter: Counter
     copies: Copies
     pull: Pull
+    updates: Updates
     evidence: EvidencePlan
     rollout: Rollout
     framework: NonBlank

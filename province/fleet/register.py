@@ -23,6 +23,7 @@ from province.fleet.province import DomainName
 from province.fleet.references import unresolved
 from province.fleet.row import Row
 from province.fleet.sensors import Device
+from province.fleet.updates import Hold, Release
 from province.fleet.work_record import WorkRecord
 
 PROVINCE = "province"
@@ -203,6 +204,8 @@ class Registers(Fact):
     cloud_criteria: Register[CloudRequirement]
     work_records: Register[WorkRecord]
     freezes: Register[Freeze]
+    update_releases: Register[Release]
+    update_holds: Register[Hold]
 
     @property
     def unnamed_contacts(self) -> tuple[str, ...]:

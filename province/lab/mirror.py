@@ -1,6 +1,7 @@
 """The lab's own package source: what guests install from, signed, with everything a package depends on.
 
-Layout: the Debian repository format, one suite, one component. The packages lie in the shared cache; index and
+Layout: the Debian repository format, one component, one suite with everything. Beside it each release of updates has a
+suite and a pool of its own, which are made once and never change. The packages lie in the shared cache; index and
 signature are each lab's own, so a guest trusts this lab's key and nothing else.
 """
 
@@ -11,7 +12,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,9 @@ from province.lab.state import Place
 from province.toolchain import cache
 
 SIGNER = "Province lab package source"
+RELEASES = "releases"
+"""The folder of the pools of releases."""
+DAY_SECONDS = 86_400
 SYSTEM_PYTHON = "/usr/bin/python3"
 """Debian's own, which has its bindings to apt."""
 RESOLVER = Path(__file__).with_name("needed_packages.py")
@@ -47,20 +51,38 @@ def ensure(place: Place, spec: MirrorSpec, images: dict[Image, Path]) -> bool:
     if note.exists() and note.read_text() == wanted:
         return False
     root = place.mirror / "served"
-    if root.exists():
-        shutil.rmtree(root)
-    pool = root / "debian" / "pool"
-    pool.mkdir(parents=True)
-    for package in [*downloads(spec.packages, images), *spec.debs]:
-        if not (pool / package.name).exists():
-            _place(package, pool / package.name)
+    debian = root / "debian"
+    _clear(root, spec.suites)
+    packages = [*downloads(spec.packages, images), *spec.debs]
+    _ensure_key(place)
+    _publish(place, debian, SUITE, "pool", packages, spec.valid_days)
+    for suite in spec.suites:
+        if not (debian / "dists" / suite).exists():
+            _publish(place, debian, suite, f"{RELEASES}/{suite}", packages, spec.valid_days)
     if spec.images is not None:
         (root / "images").symlink_to(spec.images)
-    _ensure_key(place)
-    _index(root / "debian")
-    _sign(place, root / "debian" / "dists" / SUITE)
     note.write_text(wanted)
     return True
+
+
+def _clear(root: Path, suites: Collection[str]) -> None:
+    """Remove what was served, but for the releases that are still wanted."""
+    (root / "images").unlink(missing_ok=True)
+    debian = root / "debian"
+    kept = {debian / folder / suite for folder in ("dists", RELEASES) for suite in suites}
+    for one in [debian / "pool", *debian.glob("dists/*"), *debian.glob(f"{RELEASES}/*")]:
+        if one not in kept and one.exists():
+            shutil.rmtree(one)
+
+
+def _publish(place: Place, debian: Path, suite: str, pool: str, packages: Iterable[Path], valid_days: int) -> None:
+    """Put packages into a pool, and write and sign the index of its suite."""
+    (debian / pool).mkdir(parents=True, exist_ok=True)
+    for package in packages:
+        if not (debian / pool / package.name).exists():
+            _place(package, debian / pool / package.name)
+    _index(debian, suite, pool, valid_days)
+    _sign(place, debian / "dists" / suite)
 
 
 def downloads(packages: tuple[str, ...], images: dict[Image, Path]) -> list[Path]:
@@ -169,17 +191,18 @@ def _place(package: Path, target: Path) -> None:
         shutil.copyfile(package, target)
 
 
-def _index(root: Path) -> None:
-    """Write the index of all packages and the list of its checksums (apt-ftparchive(1))."""
+def _index(root: Path, suite: str, pool: str, valid_days: int) -> None:
+    """Write the index of all packages of a pool and the list of its checksums (apt-ftparchive(1)); it ends one day."""
     architecture = run(["dpkg", "--print-architecture"]).strip()
-    dist = root / "dists" / SUITE
+    dist = root / "dists" / suite
     binary = dist / "main" / f"binary-{architecture}"
     binary.mkdir(parents=True)
-    (binary / "Packages").write_text(run(["apt-ftparchive", "packages", "pool"], cwd=root))
+    (binary / "Packages").write_text(run(["apt-ftparchive", "packages", pool], cwd=root))
     facts = {
         "Origin": SIGNER,
-        "Suite": SUITE,
-        "Codename": SUITE,
+        "Suite": suite,
+        "Codename": suite,
+        "ValidTime": str(valid_days * DAY_SECONDS),
         "Components": "main",
         "Architectures": architecture,
     }
@@ -227,4 +250,7 @@ def _fingerprint(spec: MirrorSpec, images: dict[Image, Path]) -> str:
     """Return a digest of what the source is made from."""
     debs = [f"{path} {path.stat().st_mtime_ns}" for path in spec.debs]
     trees = [f"{kind} {tree}" for kind, tree in sorted(images.items())]
-    return cache.key_of(*spec.packages, *debs, str(spec.images), *trees, Path(__file__).read_text("utf-8"))
+    suites = [*spec.suites, str(spec.valid_days)]
+    return cache.key_of(
+        *spec.packages, *suites, *debs, str(spec.images), *trees, Path(__file__).read_text(encoding="utf-8")
+    )

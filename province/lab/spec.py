@@ -93,12 +93,15 @@ class MirrorSpec:
     debs: package files of our own.
     images: a directory served as it is under /images/ (container images, binaries).
     port: TCP port on the station address.
+    suites: releases of updates, each in a suite of its own. valid_days: so long holds the signature over an index.
     """
 
     packages: tuple[str, ...] = ()
     debs: tuple[Path, ...] = ()
     images: Path | None = None
     port: int = 80
+    suites: tuple[str, ...] = ()
+    valid_days: int = 60
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,13 @@ def lab_spec(
         networks=tuple(_networks(fleet)),
         guests=tuple(guest_of(host) for host in fleet.hosts.values()),
         router=_router(fleet),
-        mirror=MirrorSpec(packages=tuple(sorted(set(packages))), debs=debs, images=images),
+        mirror=MirrorSpec(
+            packages=tuple(sorted(set(packages))),
+            debs=debs,
+            images=images,
+            suites=tuple(one.id for one in fleet.registers.update_releases.rows),
+            valid_days=fleet.province.updates.valid_days,
+        ),
         user=fleet.environment.automation.name,
         user_id=fleet.environment.automation.uid,
     )

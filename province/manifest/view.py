@@ -23,6 +23,7 @@ from province.manifest.routes import path_view
 from province.manifest.sensors import sensors_view
 from province.manifest.trust import Trust
 from province.manifest.tunnels import core_link, tunnel_view, with_keys
+from province.manifest.updates import updates_view
 from province.manifest.video import video_view
 from province.manifest.watched import watched_view
 from province.pki.anchors import for_hosts
@@ -58,6 +59,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **counter_view(fleet, host, known),
         **copies_view(fleet, host, known),
         **pull_view(fleet, host, known),
+        **updates_view(fleet, host, known),
         **promises_view(fleet, host, known),
     }
 

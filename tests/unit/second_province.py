@@ -207,6 +207,17 @@ def _province() -> dict[str, Any]:
             "valid_days": 7,
             "step_hours": 2,
             "confirm_minutes": 10,
+        "updates": {
+            "rings": [{"id": one, "after_days": 0} for one in ("canary", "early", "rest", "islands", "sites")],
+            "most_days": 30,
+            "valid_days": 30,
+            "month_mb": 100,
+            "reboot_for": [],
+            "never_restarted": [],
+            "cache_port": 3142,
+            "cache_uid": 860,
+            "cache_mb": 1000,
+            "reboots": [{"classes": ["edge", "gateway", "control-plane"], "windows": [_window()]}],
             "source": "A",
         },
         "rollout": {
@@ -217,6 +228,10 @@ def _province() -> dict[str, Any]:
             "source": "A",
         },
     }
+
+
+def _window() -> dict[str, Any]:
+    return {"days": ["mon"], "begins": "20:00", "ends": "22:00", "source": "A"}
 
 
 def _traffic_class() -> dict[str, Any]:

@@ -53,6 +53,11 @@ class Action(ABC):
     def __init__(self, arguments: Mapping[str, str]) -> None:
         self.arguments = dict(arguments)
 
+    @property
+    def keeps_calendar(self) -> bool:
+        """Whether windows and freezes hold for it: for all that changes what hosts do, unless it is urgent."""
+        return not self.urgent
+
     def places(self, fleet: Fleet, targets: Sequence[Host]) -> tuple[Host, ...]:  # noqa: ARG002 - others ask it
         """The hosts on which something is done for these targets: as a rule the targets themselves."""
         return tuple(targets)

@@ -8,16 +8,20 @@ from province.errors import ExitCode, ProvinceError
 from province.ops.actions.action import Action
 from province.ops.actions.collect_evidence import CollectEvidence
 from province.ops.actions.drain_node import DrainNode, UndrainNode
+from province.ops.actions.reboot_hosts import RebootHosts
 from province.ops.actions.replace_node import ReplaceNode
 from province.ops.actions.restart_service import RestartService
 from province.ops.actions.revoke_node import RevokeNode
 from province.ops.actions.rotate import Rotate
 from province.ops.actions.rotate_tunnels import RotateTunnels
+from province.ops.actions.update_hosts import UpdateHosts
 
 ACTIONS: dict[str, type[Action]] = {
     one.verb: one
     for one in (
         RestartService,
+        UpdateHosts,
+        RebootHosts,
         DrainNode,
         UndrainNode,
         RevokeNode,

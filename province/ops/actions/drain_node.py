@@ -17,7 +17,7 @@ STAYS = ("DaemonSet", "Node")
 """Owners of pods that belong to their node: the drain leaves them there."""
 
 
-class _OfCluster(Action):
+class OfCluster(Action):
     """What both verbs ask of a cluster; any control plane of the site that answers is asked."""
 
     def _kubectl(self, scene: Scene, host: Host, *words: str, seconds: float = 60.0) -> str:
@@ -53,7 +53,7 @@ class _OfCluster(Action):
         ]
 
 
-class DrainNode(_OfCluster):
+class DrainNode(OfCluster):
     """Move every pod off a node of a cluster and let no new one come, so that the machine can be worked on.
 
     When: a machine of a cluster has to be switched off, repaired or looked into. The upgrade playbook drains by itself.
@@ -77,10 +77,10 @@ class DrainNode(_OfCluster):
         """Somebody else must be there to take the pods."""
         nodes = self._nodes(scene, host)
         pods = self._pods(scene, host)
-        if _closed(nodes[host.name]) and not pods:
+        if closed(nodes[host.name]) and not pods:
             return ""
         others = [one for name, one in nodes.items() if name != host.name]
-        if drained := [one["metadata"]["name"] for one in others if _closed(one)]:
+        if drained := [one["metadata"]["name"] for one in others if closed(one)]:
             raise ActionTrouble(f"{' '.join(drained)} is drained already; take it in again first")
         if not any(_takes_pods(one) for one in others):
             raise ActionTrouble("no other node of its cluster is ready to take its pods")
@@ -99,7 +99,7 @@ class DrainNode(_OfCluster):
 
     def unhealthy(self, scene: Scene, host: Host) -> str:
         """It is empty and closed, and no pod of the cluster waits for a place."""
-        if not _closed(self._nodes(scene, host)[host.name]):
+        if not closed(self._nodes(scene, host)[host.name]):
             return "it takes pods again; somebody opened it"
         if pods := self._pods(scene, host):
             return f"{len(pods)} pods are still there: {' '.join(pods[:3])}"
@@ -114,7 +114,7 @@ class DrainNode(_OfCluster):
         return "it takes pods again"
 
 
-class UndrainNode(_OfCluster):
+class UndrainNode(OfCluster):
     """Let a drained node of a cluster take pods again.
 
     When: the work for which it was drained is done and `province verify` finds the host as declared.
@@ -133,7 +133,7 @@ class UndrainNode(_OfCluster):
     def pre(self, scene: Scene, host: Host) -> str:
         """It must be ready: pods on a node that is not would hang."""
         node = self._nodes(scene, host)[host.name]
-        if not _closed(node):
+        if not closed(node):
             return ""
         if not _ready(node):
             raise ActionTrouble("the cluster says that it is not ready; pods would hang there")
@@ -147,7 +147,7 @@ class UndrainNode(_OfCluster):
     def unhealthy(self, scene: Scene, host: Host) -> str:
         """It is open and ready."""
         node = self._nodes(scene, host)[host.name]
-        return "" if _ready(node) and not _closed(node) else "it is not ready, or closed again"
+        return "" if _ready(node) and not closed(node) else "it is not ready, or closed again"
 
     def back(self, scene: Scene, host: Host) -> str | None:
         """Close it; what is there stays."""
@@ -155,7 +155,8 @@ class UndrainNode(_OfCluster):
         return "it takes no new pods"
 
 
-def _closed(node: dict[str, Any]) -> bool:
+def closed(node: dict[str, Any]) -> bool:
+    """Whether a node of a cluster takes no new pods."""
     return bool(node["spec"].get("unschedulable"))
 
 
@@ -166,4 +167,4 @@ def _ready(node: dict[str, Any]) -> bool:
 def _takes_pods(node: dict[str, Any]) -> bool:
     """Whether a node is ready and open to pods that know no taint."""
     barred = any(one["effect"] in ("NoSchedule", "NoExecute") for one in node["spec"].get("taints", []))
-    return _ready(node) and not _closed(node) and not barred
+    return _ready(node) and not closed(node) and not barred

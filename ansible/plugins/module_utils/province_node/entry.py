@@ -22,6 +22,10 @@ VERBS = {
     "rollback": ("verbs", "rollback"),
     "status": ("verbs", "status"),
     "generations": ("verbs", "kept"),
+    "update-look": ("updates", "look"),
+    "update-fetch": ("updates", "fetch"),
+    "update-take": ("updates", "take"),
+    "update-state": ("updates", "state"),
 }
 """Verb → module and function. Only that module is loaded: nearly all requests find nothing to change."""
 
