@@ -207,6 +207,8 @@ def _province() -> dict[str, Any]:
             "valid_days": 7,
             "step_hours": 2,
             "confirm_minutes": 10,
+            "source": "A",
+        },
         "updates": {
             "rings": [{"id": one, "after_days": 0} for one in ("canary", "early", "rest", "islands", "sites")],
             "most_days": 30,
