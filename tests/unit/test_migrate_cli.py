@@ -91,10 +91,11 @@ def test_bad_ways_to_folders_are_refused(data: Path, edit: Edit, source: str, ta
 
 
 def test_a_method_that_nobody_carries_out_is_named() -> None:
-    with pytest.raises(ProvinceError, match=r"are carried out by now: mail-an-giang \(mailboxes\)"):
-        run("advance", "2")
+    with pytest.raises(ProvinceError, match=r"are carried out by now: old-portals-an-giang \(archive\)"):
+        run("advance", "6")
 
 
+MAIL = "{source: old:/etc/dovecot, target: new:/etc/dovecot, spare: /srv/spare}"
 QUEUE = "{source: nats://old, target: nats://new, stream: s}"
 SERVICE = "{logs: /var/log, stop: a, start: b, runs: c, answers: /healthz}"
 STANDBY = "{source: host=old, target: host=new, data: /d, programs: /p, spare_port: 0}"
@@ -106,6 +107,8 @@ NAME = "name: vanban.cu.example, server: 192.0.2.53, key: /etc/move.key, old: [1
     [
         (f"old_queues: {{document-gateway-an-giang: {QUEUE.replace('//old', '//a:b@old')}}}", "holds a password"),
         (f"old_queues: {{document-gateway: {QUEUE}}}", "no such move"),
+        (f"old_mailboxes: {{mail-an-giang: {MAIL.replace('/srv/spare', '/')}}}", "a folder with room for a copy"),
+        (f"old_mailboxes: {{mail-an-giang: {MAIL}, mail-kien-giang: {MAIL}}}", "two moves go there"),
         (f"old_names: {{trial-an-giang: [{{{NAME}, zone: cu.example, new: [192.0.2.1]}}]}}", "two places"),
         (f"old_names: {{trial-an-giang: [{{{NAME}, zone: moi.example, new: [192.0.2.2]}}]}}", "is no name of"),
         (f"old_services: {{data-exchange-an-giang: {SERVICE}}}", "is not asked over HTTP"),

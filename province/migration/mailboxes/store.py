@@ -66,6 +66,11 @@ class MailStore:
         """A command of doveadm about a user, sent to the copy where this is one."""
         return [*self.programs, "doveadm", *(one.replace(look.USER, user) for one in self._options()), *words]
 
+    def sent(self, *words: str) -> list[str]:
+        """A command of doveadm as the controller starts it."""
+        host, _, _ = self.settings.place.rpartition(":")
+        return ["ssh", "-oBatchMode=yes", host, shlex.join(self.words(*words))] if host else self.words(*words)
+
     def ask(self, *words: str) -> str:
         """What doveadm prints."""
         return self.settings.run(*self.words(*words))

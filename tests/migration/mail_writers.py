@@ -1,0 +1,116 @@
+"""Somebody who sends mail, and somebody who files it, all the time: each keeps the numbers that were acknowledged."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+import threading
+import time
+
+from tests.migration.mail_servers import PASSWORD, MailServer
+
+FOR_GOOD = 500
+"""From here on a relay sends a message back to who wrote it."""
+
+
+class Writer:
+    """Writes to one side until it refuses, then to the other; a number without an answer is written by nobody again."""
+
+    def __init__(self, user: str, *sides: MailServer) -> None:
+        self.user, self.sides = user, sides
+        self.acknowledged: list[int] = []
+        self.unanswered: list[int] = []
+        self.refusals: list[str] = []
+        self.wrong: list[BaseException] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        assert self.wrong == []
+
+    def wait_for(self, more: int) -> None:
+        """Until so many more are acknowledged."""
+        wanted = len(self.acknowledged) + more
+        while len(self.acknowledged) < wanted:
+            assert self._thread.is_alive(), self.wrong
+            time.sleep(0.01)
+
+    def content(self, number: int) -> bytes:
+        return f"Subject: {self.user} {number}\r\nFrom: a@b.example\r\n\r\nThư số {number}\r\n".encode()
+
+    def write(self, side: MailServer, number: int) -> str | None:
+        """Why a side refuses; None when it acknowledged. OSError where it did not answer."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        turn = number = 0
+        try:
+            while not self._stop.is_set():
+                try:
+                    refusal = self.write(self.sides[turn], number)
+                except (imaplib.IMAP4.abort, smtplib.SMTPServerDisconnected, OSError) as error:
+                    self.unanswered.append(number)
+                    number += 1
+                    refusal = repr(error)
+                if refusal is None:
+                    self.acknowledged.append(number)
+                    number += 1
+                    time.sleep(0.02)
+                else:
+                    self.refusals.append(refusal)
+                    turn = (turn + 1) % len(self.sides)
+                    time.sleep(0.1)
+        except BaseException as error:  # noqa: BLE001 - the test shall see it
+            self.wrong.append(error)
+
+
+class Sender(Writer):
+    """Delivers over LMTP, as a relay does: what is refused for now is sent again."""
+
+    def write(self, side: MailServer, number: int) -> str | None:
+        try:
+            with smtplib.LMTP("127.0.0.1", side.lmtp) as relay:
+                relay.sendmail("a@b.example", [self.user], self.content(number))
+        except smtplib.SMTPResponseException as error:
+            if error.smtp_code >= FOR_GOOD:
+                raise
+            return f"{error.smtp_code} {error.smtp_error!r}"
+        except ConnectionRefusedError as error:
+            return repr(error)
+        return None
+
+
+class Filer(Writer):
+    """Files what it wrote into a folder, and marks it, as a user's program does."""
+
+    def write(self, side: MailServer, number: int) -> str | None:
+        try:
+            session = login(side, self.user)
+        except (imaplib.IMAP4.error, OSError) as error:
+            return repr(error)
+        kind, said = session.append("INBOX", "\\Flagged", None, self.content(number))
+        session.logout()
+        return None if kind == "OK" else repr(said)
+
+
+def login(side: MailServer, user: str) -> imaplib.IMAP4:
+    session = imaplib.IMAP4("127.0.0.1", side.imap)
+    session.authenticate("PLAIN", lambda _: f"\0{user}\0{PASSWORD}".encode())
+    return session
+
+
+def numbers(side: MailServer, user: str) -> list[int]:
+    """The numbers of all that was sent to a user or filed by one, as a user's program sees them."""
+    session = login(side, user)
+    session.select("INBOX", readonly=True)
+    _, found = session.search(None, "SUBJECT", f'"{user} "')
+    _, told = session.fetch(b",".join(found[0].split()).decode(), "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    session.logout()
+    subjects = [part[1].decode() for part in told if isinstance(part, tuple)]
+    return sorted(int(one.split()[-1]) for one in subjects if one.startswith(f"Subject: {user} "))
