@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,13 @@ from typer.testing import CliRunner
 
 from province.cli import app
 from province.errors import ProvinceError
+from province.fleet.calendar import LOCAL
 from province.fleet.findings import BadData
 from province.fleet.load import load_fleet
+from province.fleet.migration import Phase
+from province.migration.desk import Desk
+from province.migration.hands import hands_of
+from province.migration.proofs import Book
 from tests.unit.conftest import Edit
 
 REACH = "requires_verified: false\nold_databases:\n  {move}: {{source: {source}, target: host=new}}\n"
@@ -119,6 +125,17 @@ def test_bad_ways_to_other_sides_are_refused(data: Path, edit: Edit, reach: str,
     edit("lab/environment.yml", "requires_verified: false\n", f"requires_verified: false\n{reach}\n")
     with pytest.raises(BadData, match=said):
         load_fleet("lab", data)
+
+
+def test_mailboxes_of_both_rooms_have_hands_and_nothing_has_begun(data: Path, edit: Edit, tmp_path: Path) -> None:
+    rooms = ("an-giang", "kien-giang")
+    reach = "".join(f"  mail-{one}: {MAIL.replace('new:/etc', f'{tmp_path}/{one}')}\n" for one in rooms)
+    edit("lab/environment.yml", "requires_verified: false\n", f"requires_verified: false\nold_mailboxes:\n{reach}")
+    fleet = load_fleet("lab", data)
+    assert fleet.migration
+    desk = Desk(Book(tmp_path), tmp_path, 2, "lan", lambda: datetime.now(LOCAL))
+    hands = hands_of(fleet.environment, fleet.migration.waves[2], fleet.migration.moves, desk)
+    assert [hands.phase(move) for move in fleet.migration.moves_of(2)] == [Phase.DECLARED] * 2
 
 
 def test_a_trigger_has_one_figure(data: Path, edit: Edit) -> None:

@@ -85,9 +85,17 @@ class MailStore:
         said = self.settings.run(*self.programs, "dovecot", "--version")
         return tuple(int(one) for one in said.split(".")[:2])
 
-    def setting(self, name: str) -> str:
+    def setting(self, name: str, *more: str) -> str:
         """The value of a setting, as the server reads it."""
-        return self.settings.run(*self.programs, "doveconf", "-h", name).strip()
+        return self.settings.run(*self.programs, "doveconf", *more, "-h", name).strip()
+
+    def listed(self, name: str, *more: str) -> frozenset[str]:
+        """The names in a setting that lists some: `a b`, and since 2.4 a line `a = yes` for each."""
+        said = self.setting(name, *more)
+        if "=" not in said:
+            return frozenset(said.split())
+        pairs = (line.partition("=") for line in said.splitlines())
+        return frozenset(one.strip() for one, _, value in pairs if value.strip() == "yes")
 
     def users(self) -> tuple[str, ...]:
         """Everybody who has mailboxes here, by name."""

@@ -40,11 +40,11 @@ class MailWay:
     def obstacles(self) -> tuple[str, ...]:
         """What cannot be carried over, or could not be refused while it is."""
         found = [f"the new server has no place for {user}" for user in self._unknown(self.source, self.target)]
-        protocols = set(self.source.setting("protocols").split())
+        protocols = self.source.listed("protocols")
         found += [f"users keep filters ({one}), which do not come along" for one in sorted(protocols & FILTERS)]
         if "lmtp" not in protocols:
             found.append("mail is delivered past the server (no LMTP), so that nobody can refuse it")
-        if "acl" in self.source.setting("mail_plugins").split():
+        if "acl" in self.source.listed("mail_plugins", "-f", "protocol=imap"):
             found.append("users share folders by access lists (acl), which do not come along")
         return tuple(found)
 
