@@ -95,7 +95,8 @@ class MailHands:
         People go on: what they change meanwhile is not compared.
         """
         way, users = self.way, self.way.source.users()
-        there, back = (one.beside(self._place(move, "rehearsal")) for one in (way.target, way.source))
+        there = way.target.beside(self._place(move, "rehearsal-there"))
+        back = way.source.beside(self._place(move, "rehearsal-back"))
         try:
             for one in (there, back):
                 one.clear()

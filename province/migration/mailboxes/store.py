@@ -16,6 +16,8 @@ from province.migration.files.folder import Folder
 from province.migration.mailboxes import look
 from province.migration.mailboxes.shut import SAYS, SETTINGS, WRITERS, files
 
+OPENING = ".opening"
+"""What the name of settings ends in that the server reads no more; it includes what ends in `.conf`."""
 USERS_AT_ONCE = 200
 """Of how many users a host is asked in one call."""
 
@@ -121,9 +123,10 @@ class MailStore:
         return told
 
     def refuses(self) -> bool:
-        """Whether users' writes and deliveries are refused."""
+        """Whether users' writes and deliveries are refused, or were until a way out of it was killed halfway."""
         path = f"{self.settings.path}/{SETTINGS}"
-        return self.settings.run("sh", "-c", 'if [ -e "$1" ]; then echo yes; fi', "sh", path) != ""
+        script = f'if [ -e "$1" ] || [ -e "$1{OPENING}" ]; then echo yes; fi'
+        return self.settings.run("sh", "-c", script, "sh", path) != ""
 
     def shut(self, seconds: float) -> None:
         """Refuse writes and deliveries, once those under way are over; the settings are written and read anew."""
@@ -135,9 +138,11 @@ class MailStore:
 
     def open_(self, seconds: float) -> None:
         """Take writes and deliveries again; sessions that were read-only begin anew."""
-        if self.refuses():
-            self.settings.run("rm", "-f", f"{self.settings.path}/{SETTINGS}")
+        path = f"{self.settings.path}/{SETTINGS}"
+        # Put aside, and gone only when the server has read what is left: killed in between, it counts as shut.
+        self.settings.run("sh", "-ec", f'if [ -e "$1" ]; then mv "$1" "$1{OPENING}"; fi', "sh", path)
         self._anew(seconds, shut=False)
+        self.settings.run("rm", "-f", f"{path}{OPENING}")
 
     def empty(self, users: Iterable[str]) -> None:
         """Take every message and every folder of these users away."""
