@@ -2,8 +2,8 @@
 
 Users' programs read on: mailboxes open read-only, and an alert that every program has to show (RFC 3501, 7.1) says
 why. Who delivers is told to keep the message and try later (RFC 5321, 4.2.1: a code that begins with 4), so no sender
-loses one. A mark is answered by OK and not kept, which SELECT said before (PERMANENTFLAGS ()). Who administers (doveadm,
-dsync) is let through.
+loses one. A mark is answered by OK and not kept, which SELECT said before (PERMANENTFLAGS ()). Who administers
+(doveadm, dsync) is let through.
 """
 
 from __future__ import annotations
