@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import imaplib
+import re
 import smtplib
+import socket
 import threading
 import time
 
+import pytest
+
+from province.migration.mailboxes.shut import ALERT
 from tests.migration.mail_servers import PASSWORD, MailServer
 
 FOR_GOOD = 500
@@ -114,3 +120,32 @@ def numbers(side: MailServer, user: str) -> list[int]:
     session.logout()
     subjects = [part[1].decode() for part in told if isinstance(part, tuple)]
     return sorted(int(one.split()[-1]) for one in subjects if one.startswith(f"Subject: {user} "))
+
+
+def refused_with_a_reason(side: MailServer) -> None:
+    """A user reads, and is told why nothing can be written and that no mark is kept."""
+    tried = ("APPEND INBOX {3+}\nabc", "CREATE x", "COPY 1 INBOX", "STORE 1 FLAGS ()", "FETCH 1 BODY[]")
+    said = spoken(side, "lan", "SELECT INBOX", *tried)
+    assert f"* OK [ALERT] {ALERT}" in said
+    assert "[PERMANENTFLAGS ()] Read-only mailbox" in said
+    assert "Subject: " in said
+    assert re.findall(r"(?m)^a\d (\w+)", said) == ["OK", "OK", "NO", "NO", "NO", "OK", "OK"], said
+    with pytest.raises(smtplib.SMTPConnectError, match="keep the message and try again later"):
+        smtplib.LMTP("127.0.0.1", side.lmtp)
+
+
+def spoken(side: MailServer, user: str, *commands: str) -> str:
+    """All that a server says to a user who logs in and types these commands, the first answer that of the login."""
+    with (
+        socket.create_connection(("127.0.0.1", side.imap)) as line,
+        line.makefile("rw", encoding="utf-8", errors="replace", newline="\r\n") as file,
+    ):
+        secret = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
+        said = [file.readline()]
+        for number, command in enumerate([f"AUTHENTICATE PLAIN {secret}", *commands]):
+            file.write(f"a{number} {command}\n")
+            file.flush()
+            while not said[-1].startswith(f"a{number} "):
+                said.append(file.readline())
+                assert said[-1], said
+    return "".join(said)

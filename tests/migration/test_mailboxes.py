@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import re
 import smtplib
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -23,11 +20,10 @@ from province.migration.files.folder import Folder
 from province.migration.mailboxes.compare import compare
 from province.migration.mailboxes.hands import MailHands
 from province.migration.mailboxes.samples import FOLDERS, Mail
-from province.migration.mailboxes.shut import ALERT
 from province.migration.mailboxes.way import MailWay
 from province.migration.proofs import Wiped
-from tests.migration.mail_servers import PASSWORD, MailServer
-from tests.migration.mail_writers import Filer, Sender, login, numbers
+from tests.migration.mail_servers import MailServer
+from tests.migration.mail_writers import Filer, Sender, login, numbers, refused_with_a_reason
 from tests.migration.test_faults import Killed
 from tests.migration.test_hands import Conducted, conduct_by
 
@@ -104,18 +100,6 @@ def test_mailboxes_move_and_come_back_while_people_send_and_file(
     assert any("NOPERM" in one for one in filer.refusals), filer.refusals
 
 
-def refused_with_a_reason(side: MailServer) -> None:
-    """A user reads, and is told why nothing can be written and that no mark is kept."""
-    tried = ("APPEND INBOX {3+}\nabc", "CREATE x", "COPY 1 INBOX", "STORE 1 FLAGS ()", "FETCH 1 BODY[]")
-    said = spoken(side, "lan", "SELECT INBOX", *tried)
-    assert f"* OK [ALERT] {ALERT}" in said
-    assert "[PERMANENTFLAGS ()] Read-only mailbox" in said
-    assert "Subject: " in said
-    assert re.findall(r"(?m)^a\d (\w+)", said) == ["OK", "OK", "NO", "NO", "NO", "OK", "OK"], said
-    with pytest.raises(smtplib.SMTPConnectError, match="keep the message and try again later"):
-        smtplib.LMTP("127.0.0.1", side.lmtp)
-
-
 @pytest.mark.parametrize(
     "spoil",
     ["one byte", *(pytest.param(one, marks=pytest.mark.soak) for one in ("attachment", "message", "flag", "folder"))],
@@ -180,8 +164,8 @@ def test_what_no_move_can_carry_over_is_refused_before_anything_is_copied(
     conducted.to(Phase.PROVISIONED)
     (shut,) = conducted.to(Phase.REPLICATING).shut
     assert shut.said == (
-        "the new server has no place for moi, mail is delivered past the server (no LMTP), so that nobody can refuse "
-        "it, users share folders by access lists (acl), which do not come along"
+        "the new server has no place for moi; mail is delivered past the server (no LMTP), so that nobody can refuse "
+        "it; users share folders by access lists (acl), which do not come along"
     )
 
 
@@ -285,20 +269,3 @@ def test_killed_at_every_step_there_and_back_nothing_is_lost(
 def test_the_same_arguments_make_the_same_mail() -> None:
     assert list(MAIL.letters("lan")) == list(replace(MAIL).letters("lan"))
     assert [one.content for one in MAIL.letters("lan")] != [one.content for one in MAIL.letters("minh")]
-
-
-def spoken(side: MailServer, user: str, *commands: str) -> str:
-    """All that a server says to a user who logs in and types these commands, the first answer that of the login."""
-    with (
-        socket.create_connection(("127.0.0.1", side.imap)) as line,
-        line.makefile("rw", encoding="utf-8", errors="replace", newline="\r\n") as file,
-    ):
-        secret = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
-        said = [file.readline()]
-        for number, command in enumerate([f"AUTHENTICATE PLAIN {secret}", *commands]):
-            file.write(f"a{number} {command}\n")
-            file.flush()
-            while not said[-1].startswith(f"a{number} "):
-                said.append(file.readline())
-                assert said[-1], said
-    return "".join(said)

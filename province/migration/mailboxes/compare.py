@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from province.migration.mailboxes.look import UNREADABLE
 from province.migration.mailboxes.store import MailStore, Seen
 
 NAMED = 20
@@ -31,7 +32,7 @@ def compare(source: MailStore, target: MailStore, users: Sequence[str], *, movin
     """
     here, there = _both(source, target, users, each=False)
     keys = sorted(here.keys() | there.keys())
-    apart = [key for key in keys if _digest(here.get(key)) != _digest(there.get(key))]
+    apart = [key for key in keys if not _alike(here.get(key), there.get(key))]
     shapes = tuple(_named(key) for key in keys if key not in here or key not in there or _unlike(here[key], there[key]))
     named = _messages(source, target, apart[:NAMED], moving=moving) if apart else iter(())
     found = [*named, *(() if moving else (_named(key) for key in apart[NAMED:]))]
@@ -95,14 +96,15 @@ def _messages(source: MailStore, target: MailStore, keys: Sequence[tuple[str, st
             elif wrong := [
                 part
                 for part, a, b in zip(_PARTS, mine[uid], theirs[uid], strict=True)
-                if a != b and not (moving and part == "flags")
+                if (a != b or a == UNREADABLE) and not (moving and part == "flags")
             ]:
                 yield f"{_named(key)} message {uid}: {', '.join(wrong)}"
 
 
-def _digest(seen: Seen | None) -> tuple[str | None, int]:
-    """A folder without messages and one that is not there hold the same."""
-    return (seen.digest, seen.messages) if seen and seen.messages else (None, 0)
+def _alike(here: Seen | None, there: Seen | None) -> bool:
+    """Whether both hold the same; an empty folder holds what none does, and of what nobody can read nobody knows."""
+    one, other = (seen.digest if seen and seen.messages else "" for seen in (here, there))
+    return one == other and one != UNREADABLE
 
 
 def _unlike(here: Seen, there: Seen) -> bool:

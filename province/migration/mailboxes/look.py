@@ -23,6 +23,8 @@ AT_ONCE_BYTES = 16 << 20
 """How much of messages is read at a time; a message that is larger comes alone."""
 AT_ONCE = 200
 USER = "%u"
+PARTS = "(UID BODY.PEEK[HEADER] BODY.PEEK[TEXT])"
+UNREADABLE = "unreadable"
 Kept = dict[int, tuple[str, str, int]]
 """Flags, date and size of each message, by UID."""
 
@@ -71,7 +73,8 @@ class Asked:
                     texts = self.texts(user, [_key(one)[1] for one in found if _key(one)[0] == user])
                 kept = self.kept.get((user, name), {})
                 one_by_one = [[uid, *kept[uid][:2], *both] for uid, both in sorted(texts[user, name].items())]
-                line["digest"] = hashlib.sha256(json.dumps(one_by_one).encode()).hexdigest()
+                whole = all(UNREADABLE not in both for both in texts[user, name].values())
+                line["digest"] = hashlib.sha256(json.dumps(one_by_one).encode()).hexdigest() if whole else UNREADABLE
                 line["messages"] = len(one_by_one)
                 line |= {"each": one_by_one} if self.each else {}
             yield line
@@ -91,22 +94,39 @@ class Asked:
         full = [name for name in names if self.kept.get((user, name))]
         if not full:
             return found
-        session = imaplib.IMAP4_stream(shlex.join([*self.imap, "-u", user, *self.given(user)]))
+        session = self.session(user)
         for name in full:
             kept = self.kept[user, name]
-            quoted = '"' + self.written[name].replace("\\", "\\\\").replace('"', '\\"') + '"'
-            kind, said = session.select(quoted, readonly=True)
-            if kind != "OK":
-                sys.exit(f"{user} {name}: {said!r}")
-            for some in batches({uid: size for uid, (_, _, size) in kept.items()}):
-                uids = ",".join(map(str, some))
-                kind, answer = session.uid("FETCH", uids, "(UID BODY.PEEK[HEADER] BODY.PEEK[TEXT])")
+            todo = [*batches({uid: size for uid, (_, _, size) in kept.items()})]
+            self.enter(session, name)
+            while todo:
+                some = todo.pop(0)
+                try:
+                    kind, answer = session.uid("FETCH", ",".join(map(str, some)), PARTS)
+                except imaplib.IMAP4.abort:
+                    kind, answer, session = "BYE", [], self.session(user)
+                    self.enter(session, name)
                 # What somebody threw away meanwhile lacks in the answer, and counts for nothing.
-                if kind != "OK" and b"EXPUNGE" not in repr(answer).encode():
-                    sys.exit(f"{user} {name}: {answer!r}")
-                found[user, name].update({uid: both for uid, both in digests(answer) if uid in kept})
+                if kind == "OK" or b"EXPUNGE" in repr(answer).encode():
+                    found[user, name].update({uid: both for uid, both in digests(answer) if uid in kept})
+                elif len(some) == 1:
+                    found[user, name][some[0]] = (UNREADABLE, UNREADABLE)
+                else:
+                    # A message that is not what its server remembers of it may end the session: each alone.
+                    todo = [*([uid] for uid in some), *todo]
         session.logout()
         return found
+
+    def session(self, user: str) -> imaplib.IMAP4:
+        """A session of a user, who needs no password here."""
+        return imaplib.IMAP4_stream(shlex.join([*self.imap, "-u", user, *self.given(user)]))
+
+    def enter(self, session: imaplib.IMAP4, name: str) -> None:
+        """Read a folder from now on, and change nothing in it."""
+        quoted = '"' + self.written[name].replace("\\", "\\\\").replace('"', '\\"') + '"'
+        kind, said = session.select(quoted, readonly=True)
+        if kind != "OK":
+            sys.exit(f"{name}: {said!r}")
 
 
 def told(*words: str) -> str:

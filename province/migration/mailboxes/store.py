@@ -147,7 +147,8 @@ class MailStore:
     def empty(self, users: Iterable[str]) -> None:
         """Take every message and every folder of these users away."""
         for user in users:
-            names = {row["mailbox"] for row in self.rows("mailbox", "list", "-u", user)} - {"INBOX"}
+            # Not what only holds other folders: that goes with the last of them.
+            names = {row["mailbox"] for row in self.rows("mailbox", "status", "-u", user, "messages", "*")} - {"INBOX"}
             self.ask("expunge", "-u", user, "mailbox", "*", "all")
             for name in sorted(names, reverse=True):
                 self.ask("mailbox", "delete", "-u", user, "-s", name)
