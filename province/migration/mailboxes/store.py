@@ -166,18 +166,24 @@ class MailStore:
     def _anew(self, seconds: float, *, shut: bool) -> None:
         """Let the server read its settings; who writes is told to end, and ends what it has begun before."""
         there = {row["name"] for row in self.rows("service", "status")} & WRITERS
-        before = {row["pid"] for row in self.rows("process", "status") if row["name"] in there}
-        self.ask("service", "stop", *sorted(there))
+        before = [row["pid"] for row in self.rows("process", "status") if row["name"] in there]
+        # Who delivers is let finish: ended between its message and the answer, it would send the same once more.
+        self.ask("service", "stop", *sorted(there - {"lmtp"}))
         self.ask("reload")
         end = time.monotonic() + seconds
-        while (left := before & {row["pid"] for row in self.rows("process", "status")}) or self._says() is not shut:
+        # Once its settings are read anew, the server lists the processes of before no more; its host does.
+        while (left := self._running(before)) or self._says() is not shut:
             if time.monotonic() > end:
-                why = f"processes {', '.join(sorted(left))} still write" if left else "it did not take its new settings"
+                why = f"processes {', '.join(left)} still write" if left else "it did not take its new settings"
                 raise ProvinceError(
                     f"{self.settings.place}: {why} after {seconds:.0f} s",
                     hint="`doveadm process status` and its log on its host say more; ask for the same phase again",
                 )
             time.sleep(0.05)
+
+    def _running(self, processes: Sequence[str]) -> list[str]:
+        script = 'for one; do if [ -e "/proc/$one" ]; then echo "$one"; fi; done'
+        return self.settings.run("sh", "-c", script, "sh", *processes).split()
 
     def _says(self) -> bool:
         """Whether the server that runs has the settings by which it tells users why it refuses."""
