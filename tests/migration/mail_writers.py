@@ -81,14 +81,16 @@ class Sender(Writer):
 
     def write(self, side: MailServer, number: int) -> str | None:
         try:
-            with smtplib.LMTP("127.0.0.1", side.lmtp) as relay:
-                relay.sendmail("a@b.example", [self.user], self.content(number))
+            relay = smtplib.LMTP("127.0.0.1", side.lmtp)
+            relay.sendmail("a@b.example", [self.user], self.content(number))
         except smtplib.SMTPResponseException as error:
             if error.smtp_code >= FOR_GOOD:
                 raise
             return f"{error.smtp_code} {error.smtp_error!r}"
         except ConnectionRefusedError as error:
             return repr(error)
+        # What a server that is told to end says to a farewell takes nothing back.
+        relay.close()
         return None
 
 

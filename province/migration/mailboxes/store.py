@@ -167,7 +167,7 @@ class MailStore:
         """Let the server read its settings; who writes is told to end, and ends what it has begun before."""
         there = {row["name"] for row in self.rows("service", "status")} & WRITERS
         before = [row["pid"] for row in self.rows("process", "status") if row["name"] in there]
-        # Who delivers is let finish: ended between its message and the answer, it would send the same once more.
+        # Who delivers is let finish: ended between a message and its answer, the sender would send it once more.
         self.ask("service", "stop", *sorted(there - {"lmtp"}))
         self.ask("reload")
         end = time.monotonic() + seconds
