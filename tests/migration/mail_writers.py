@@ -83,6 +83,9 @@ class Sender(Writer):
         try:
             relay = smtplib.LMTP("127.0.0.1", side.lmtp)
             relay.sendmail("a@b.example", [self.user], self.content(number))
+        except smtplib.SMTPDataError:
+            # Its content was on the way: whether the server kept it nobody knows.
+            raise
         except smtplib.SMTPResponseException as error:
             if error.smtp_code >= FOR_GOOD:
                 raise
