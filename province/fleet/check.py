@@ -214,9 +214,14 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     for forward in fleet.environment.forward_zones:
         yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
     moves = fleet.migration.moves if fleet.migration else {}
-    for key in ("old_databases", "old_folders", "old_queues", "old_standbys", "old_services", "old_names"):
+    sides = ("databases", "folders", "mailboxes", "queues", "standbys", "services", "names")
+    for key in (f"old_{one}" for one in sides):
         for name in getattr(fleet.environment, key):
             yield from unresolved(file, key, name, moves, "move")
+    servers = Counter(one.target for one in fleet.environment.old_mailboxes.values())
+    for target in (one for one, many in servers.items() if many > 1):
+        mend = "a server takes mail or refuses it as a whole: give each move its own behind the common entrance"
+        yield Finding(file, "old_mailboxes", target, "two moves go there", mend)
     if fleet.environment.communes != "all":
         for code in fleet.environment.communes:
             yield from unresolved(file, "communes", code, fleet.communes, "commune")

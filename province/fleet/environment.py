@@ -11,7 +11,16 @@ from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, mode
 
 from province.fleet.commune import CommuneCode
 from province.fleet.fact import DeviceName, Fact, NonBlank, Slug
-from province.fleet.old_sides import OldDatabase, OldFolder, OldName, OldQueue, OldService, OldStandby, Watcher
+from province.fleet.old_sides import (
+    OldDatabase,
+    OldFolder,
+    OldMailboxes,
+    OldName,
+    OldQueue,
+    OldService,
+    OldStandby,
+    Watcher,
+)
 from province.fleet.province import AddressPlan, DomainName, ZoneName
 from province.fleet.site import HostRole, NetworkEngine
 from province.fleet.system import Component
@@ -126,6 +135,7 @@ class Environment(Fact):
     """By move (`migration/moves.yml`); a move that is in none of these cannot be carried out."""
     old_folders: dict[Slug, OldFolder] = Field(default_factory=dict)
     old_standbys: dict[Slug, OldStandby] = Field(default_factory=dict)
+    old_mailboxes: dict[Slug, OldMailboxes] = Field(default_factory=dict)
     old_queues: dict[Slug, OldQueue] = Field(default_factory=dict)
     old_services: dict[Slug, OldService] = Field(default_factory=dict)
     old_names: dict[Slug, tuple[OldName, ...]] = Field(default_factory=dict)

@@ -84,6 +84,24 @@ class OldFolder(Fact):
         return self
 
 
+class OldMailboxes(OldFolder):
+    """Where both servers of mailboxes have their settings: Dovecot's folder of them, reached as a folder is.
+
+    `spare`: a folder on both hosts with room for a second copy of all mailboxes. `source_programs` and
+    `target_programs`: what begins each command there (`sudo`), split at blanks. Commands run as who may read all mail.
+    """
+
+    spare: NonBlank
+    source_programs: str = ""
+    target_programs: str = ""
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        if not self.spare.startswith("/") or self.spare.rstrip("/") == "":
+            raise ValueError(f"`spare` is {self.spare!r}: the path of a folder with room for a copy")
+        return self
+
+
 class OldQueue(Fact):
     """Where both servers of a work queue are (nats:// or tls://), and its stream; `credentials`: a file of `nsc`'s."""
 

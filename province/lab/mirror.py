@@ -124,14 +124,14 @@ def apt_settings(scratch: Path, tree: Path) -> dict[str, str]:
     }
 
 
-def download(target: Path, tree: Path, packages: tuple[str, ...]) -> None:
+def download(target: Path, tree: Path, packages: tuple[str, ...], suite: str = SUITE) -> None:
     """Fill a cache entry with everything that each package needs and the image has not."""
     origin = debian_mirror()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         for name in ("cache", "archives/partial", "state/lists/partial"):
             (scratch / name).mkdir(parents=True)
-        (scratch / "sources.list").write_text(f"deb [signed-by={KEYRING}] {origin} {SUITE} main\n")
+        (scratch / "sources.list").write_text(f"deb [signed-by={KEYRING}] {origin} {suite} main\n")
         settings = apt_settings(scratch, tree)
         apt = ["apt-get", "-q", "-y", *(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))]
         run([*apt, "update"])

@@ -17,6 +17,9 @@ from province.migration.files.folder import Folder
 from province.migration.files.hands import FilesHands
 from province.migration.files.way import FilesWay
 from province.migration.gates import Measured
+from province.migration.mailboxes.hands import MailHands
+from province.migration.mailboxes.store import MailStore
+from province.migration.mailboxes.way import MailWay
 from province.migration.names.hands import NamedHands, Switch
 from province.migration.names.zone import Name
 from province.migration.postgresql.dump import ByDump
@@ -38,6 +41,7 @@ KEYS: Mapping[Method, str] = {
     Method.PHYSICAL: "old_standbys",
     Method.FILES: "old_folders",
     Method.QUEUE: "old_queues",
+    Method.MAILBOXES: "old_mailboxes",
     Method.REBUILD: "old_services",
 }
 """Under which key an environment says how both sides are reached; a method without one is not carried out by now."""
@@ -152,6 +156,11 @@ def _of(environment: Environment, move: Move, desk: Desk) -> MoveHands:
         queue = environment.old_queues[move.id]
         old, new = (Queue(url, queue.stream, queue.credentials) for url in (queue.source, queue.target))
         return QueueHands(QueueWay(old, new), desk)
+    if move.method is Method.MAILBOXES:
+        mail = environment.old_mailboxes[move.id]
+        source = MailStore(Folder(mail.source), tuple(mail.source_programs.split()))
+        target = MailStore(Folder(mail.target), tuple(mail.target_programs.split()))
+        return MailHands(MailWay(source, target), mail.spare, desk)
     if move.method is Method.PHYSICAL:
         one = environment.old_standbys[move.id]
         place = Place(one.data, one.programs, one.owner, one.options, one.spare_port, one.host)

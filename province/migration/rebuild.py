@@ -11,15 +11,14 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
-from province.errors import ExitCode, ProvinceError
+from province.errors import ProvinceError
 from province.fleet.migration import Move, Phase
 from province.fleet.old_sides import OldService
 from province.migration.desk import Desk
 from province.migration.files.folder import Folder
 from province.migration.files.hands import FilesHands
-from province.migration.files.way import FilesWay, Note
+from province.migration.files.note import Note, NoteBeside
+from province.migration.files.way import FilesWay
 from province.migration.gates import Measured
 from province.migration.proofs import Backup, Rehearsal, Wiped
 
@@ -155,21 +154,10 @@ class RebuildHands:
         return self.logs.run("sh", "-c", script)
 
     def _noted(self) -> Note | None:
-        said = self._shell(f'if [ -e "{self.logs.note()}" ]; then cat "{self.logs.note()}"; fi')
-        if not said:
-            return None
-        try:
-            return Note.model_validate_json(said)
-        except ValidationError as error:
-            raise ProvinceError(
-                f"{self.logs.note()}: {error.errors()[0]['msg']}",
-                hint="somebody changed it: write the phase that the journal names last",
-                exit_code=ExitCode.BAD_DATA,
-            ) from None
+        return NoteBeside(self.logs).read()
 
     def _write(self, note: Note) -> None:
-        script = 'printf %s "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1"'
-        self.logs.run("sh", "-ec", script, "sh", str(self.logs.note()), note.model_dump_json())
+        NoteBeside(self.logs).write(note)
 
 
 _ASKS = frozenset({Phase.REPLICATING, Phase.SOAKING})

@@ -23,17 +23,18 @@ _FORMAT = "3"
 _DATABASE = "var/lib/dpkg"
 
 
-def tree(packages: Sequence[str]) -> Path:
+def tree(packages: Sequence[str], suite: str = SUITE) -> Path:
     """Return the tree of these packages, downloading and unpacking them the first time; needs a package source.
 
+    Another release than that of our hosts is for tests, which ask what old rooms have.
     Its package database says which file is whose, so that a bundle can name what an image carries.
     """
     wanted = sorted({BASE, *packages})
-    key = cache.key_of(_FORMAT, SUITE, *wanted)
-    return cache.entry("debian-tree", key, lambda folder: _unpack(folder, wanted)) / "root"
+    key = cache.key_of(_FORMAT, suite, *wanted)
+    return cache.entry("debian-tree", key, lambda folder: _unpack(folder, wanted, suite)) / "root"
 
 
-def _unpack(folder: Path, packages: list[str]) -> None:
+def _unpack(folder: Path, packages: list[str], suite: str) -> None:
     requirements.install_programs()
     root = folder / "root"
     root.mkdir()
@@ -43,7 +44,7 @@ def _unpack(folder: Path, packages: list[str]) -> None:
         (nothing / _DATABASE / "status").touch()
         place = Path(scratch, "files")
         place.mkdir()
-        mirror.download(place, nothing, tuple(packages))
+        mirror.download(place, nothing, tuple(packages), suite)
         # The links of the base first, so that nothing takes their place.
         files = sorted(place.glob("*.deb"), key=lambda file: (not file.name.startswith(f"{BASE}_"), file.name))
         listed = {file: run(["dpkg-deb", "--vextract", file, root]) for file in files}

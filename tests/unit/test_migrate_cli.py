@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,13 @@ from typer.testing import CliRunner
 
 from province.cli import app
 from province.errors import ProvinceError
+from province.fleet.calendar import LOCAL
 from province.fleet.findings import BadData
 from province.fleet.load import load_fleet
+from province.fleet.migration import Phase
+from province.migration.desk import Desk
+from province.migration.hands import hands_of
+from province.migration.proofs import Book
 from tests.unit.conftest import Edit
 
 REACH = "requires_verified: false\nold_databases:\n  {move}: {{source: {source}, target: host=new}}\n"
@@ -91,10 +97,11 @@ def test_bad_ways_to_folders_are_refused(data: Path, edit: Edit, source: str, ta
 
 
 def test_a_method_that_nobody_carries_out_is_named() -> None:
-    with pytest.raises(ProvinceError, match=r"are carried out by now: mail-an-giang \(mailboxes\)"):
-        run("advance", "2")
+    with pytest.raises(ProvinceError, match=r"are carried out by now: old-portals-an-giang \(archive\)"):
+        run("advance", "6")
 
 
+MAIL = "{source: old:/etc/dovecot, target: new:/etc/dovecot, spare: /srv/spare}"
 QUEUE = "{source: nats://old, target: nats://new, stream: s}"
 SERVICE = "{logs: /var/log, stop: a, start: b, runs: c, answers: /healthz}"
 STANDBY = "{source: host=old, target: host=new, data: /d, programs: /p, spare_port: 0}"
@@ -106,6 +113,8 @@ NAME = "name: vanban.cu.example, server: 192.0.2.53, key: /etc/move.key, old: [1
     [
         (f"old_queues: {{document-gateway-an-giang: {QUEUE.replace('//old', '//a:b@old')}}}", "holds a password"),
         (f"old_queues: {{document-gateway: {QUEUE}}}", "no such move"),
+        (f"old_mailboxes: {{mail-an-giang: {MAIL.replace('/srv/spare', '/')}}}", "a folder with room for a copy"),
+        (f"old_mailboxes: {{mail-an-giang: {MAIL}, mail-kien-giang: {MAIL}}}", "two moves go there"),
         (f"old_names: {{trial-an-giang: [{{{NAME}, zone: cu.example, new: [192.0.2.1]}}]}}", "two places"),
         (f"old_names: {{trial-an-giang: [{{{NAME}, zone: moi.example, new: [192.0.2.2]}}]}}", "is no name of"),
         (f"old_services: {{data-exchange-an-giang: {SERVICE}}}", "is not asked over HTTP"),
@@ -116,6 +125,17 @@ def test_bad_ways_to_other_sides_are_refused(data: Path, edit: Edit, reach: str,
     edit("lab/environment.yml", "requires_verified: false\n", f"requires_verified: false\n{reach}\n")
     with pytest.raises(BadData, match=said):
         load_fleet("lab", data)
+
+
+def test_mailboxes_of_both_rooms_have_hands_and_nothing_has_begun(data: Path, edit: Edit, tmp_path: Path) -> None:
+    rooms = ("an-giang", "kien-giang")
+    reach = "".join(f"  mail-{one}: {MAIL.replace('new:/etc', f'{tmp_path}/{one}')}\n" for one in rooms)
+    edit("lab/environment.yml", "requires_verified: false\n", f"requires_verified: false\nold_mailboxes:\n{reach}")
+    fleet = load_fleet("lab", data)
+    assert fleet.migration
+    desk = Desk(Book(tmp_path), tmp_path, 2, "lan", lambda: datetime.now(LOCAL))
+    hands = hands_of(fleet.environment, fleet.migration.waves[2], fleet.migration.moves, desk)
+    assert [hands.phase(move) for move in fleet.migration.moves_of(2)] == [Phase.DECLARED] * 2
 
 
 def test_a_trigger_has_one_figure(data: Path, edit: Edit) -> None:

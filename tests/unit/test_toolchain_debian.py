@@ -37,7 +37,7 @@ def package(folder: Path, name: str, *files: str, more: str = "") -> Path:
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree of two packages."""
 
-    def download(place: Path, _tree: Path, packages: tuple[str, ...]) -> None:
+    def download(place: Path, _tree: Path, packages: tuple[str, ...], _suite: str) -> None:
         assert packages == tuple(STEPS)
         package(place, "base-files", "/usr/share/base", "/etc/issue")
         package(place, "libthing", "/usr/share/thing/a", "/usr/share/thing/deep/b", more="Multi-Arch: same\n")

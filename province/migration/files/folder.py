@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +30,15 @@ class Folder:
         """Its path on its own host."""
         return self.place.partition(":")[2] or self.place
 
-    def run(self, *words: str, into: IO[bytes] | None = None, seconds: float = 86400) -> str:
-        """What a program prints there; ProvinceError with its words when it fails."""
+    def run(
+        self, *words: str, into: IO[bytes] | None = None, read: IO[bytes] | None = None, seconds: float = 86400
+    ) -> str:
+        """What a program prints there, given `read` to read; ProvinceError with its words when it fails."""
         host = self.place.partition(":")[0] if ":" in self.place else ""
         command = ["ssh", "-oBatchMode=yes", host, shlex.join(words)] if host else list(words)
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=read or subprocess.DEVNULL,
             stdout=into or subprocess.PIPE,
             stderr=subprocess.PIPE,
             check=False,
@@ -49,6 +52,13 @@ class Folder:
                 exit_code=ExitCode.UNREACHABLE if gone else ExitCode.FAILED,
             )
         return "" if into else done.stdout.decode(errors="surrogateescape")
+
+    def typed(self, script: str) -> str:
+        """What a shell there prints that reads a script of any length; it must let nothing else read from there."""
+        with tempfile.TemporaryFile() as file:
+            file.write(script.encode())
+            file.seek(0)
+            return self.run("sh", "-s", read=file)
 
     def is_there(self) -> bool:
         """Whether the folder exists."""

@@ -13,7 +13,8 @@ from province.errors import ProvinceError
 from province.fleet.migration import Move, Phase
 from province.migration.desk import Desk
 from province.migration.files.folder import Folder, differing, pull
-from province.migration.files.way import FilesWay, Note
+from province.migration.files.note import Note
+from province.migration.files.way import FilesWay
 from province.migration.gates import Measured
 from province.migration.proofs import Backup, Rehearsal, Wiped, sha256_of
 

@@ -6,23 +6,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
-from province.errors import ExitCode, ProvinceError
-from province.fleet.fact import Fact
+from province.errors import ProvinceError
 from province.fleet.migration import Phase
 from province.migration.files.folder import Folder, differing, pull
+from province.migration.files.note import Note, NoteBeside
 
 PASSES = 3
 """Passes before the freeze: each one finds less, because it takes less time."""
-
-
-class Note(Fact):
-    """What both folders cannot be asked: the phase, when it was cut over, and the mode that users see."""
-
-    phase: Phase
-    cut_over: datetime | None = None
-    mode: str = "755"
 
 
 @dataclass(frozen=True)
@@ -35,23 +25,11 @@ class FilesWay:
 
     def noted(self) -> Note | None:
         """The note beside the new folder; None where nothing was provisioned."""
-        file = str(self.target.note())
-        said = self.target.run("sh", "-c", 'if [ -e "$1" ]; then cat "$1"; fi', "sh", file)
-        if not said:
-            return None
-        try:
-            return Note.model_validate_json(said)
-        except ValidationError as error:
-            raise ProvinceError(
-                f"{file}: {error.errors()[0]['msg']}",
-                hint="somebody changed it: write the phase that the journal names last",
-                exit_code=ExitCode.BAD_DATA,
-            ) from None
+        return NoteBeside(self.target).read()
 
     def write(self, note: Note) -> None:
         """Put a note in place of the one before, at once."""
-        script = 'printf %s "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1"'
-        self.target.run("sh", "-ec", script, "sh", str(self.target.note()), note.model_dump_json())
+        NoteBeside(self.target).write(note)
 
     def obstacles(self) -> tuple[str, ...]:
         """Why writes could not be refused on the old side."""

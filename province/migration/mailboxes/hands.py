@@ -1,0 +1,207 @@
+"""Hands for the move of one server's mailboxes."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from province.errors import ProvinceError
+from province.fleet.migration import Move, Phase
+from province.migration.desk import Desk
+from province.migration.files.note import Note
+from province.migration.gates import Measured
+from province.migration.mailboxes.compare import compare
+from province.migration.mailboxes.store import copy, push
+from province.migration.mailboxes.way import MailWay
+from province.migration.proofs import Backup, Rehearsal, Wiped, sha256_of
+
+
+@dataclass(frozen=True)
+class MailHands:
+    """Acts on the mailboxes of two servers, and measures them. Clocks do not matter: messages keep their own dates.
+
+    `spare`: a folder on both hosts with room for a second copy.
+    """
+
+    way: MailWay
+    spare: str
+    desk: Desk
+
+    def phase(self, _move: Move) -> Phase:
+        """Where a move stands, asked of both sides."""
+        note = self.way.noted()
+        if note is None:
+            return Phase.DECLARED
+        if note.phase is Phase.FROZEN and not self.way.source.refuses():
+            return Phase.REPLICATING
+        # Killed between the note and what it says.
+        if note.phase is Phase.CUT_OVER and self.way.target.refuses():
+            return Phase.FROZEN
+        if note.phase is Phase.ROLLED_BACK and self.way.source.refuses():
+            return Phase.FROZEN
+        return note.phase
+
+    def measure(self, move: Move, wanted: Phase, /) -> Measured:
+        """What both servers and the book of proofs say."""
+        seen, way, note = self.desk.proved(move), self.way, self.way.noted()
+        if wanted is Phase.REPLICATING:
+            return seen.model_copy(update={"obstacles": way.obstacles()})
+        if wanted is Phase.SOAKING:
+            return seen.model_copy(update={"probes_failed": self._failed()})
+        if wanted is Phase.RETIRED:
+            return seen.model_copy(update={"cut_over": note.cut_over if note else None})
+        if wanted not in {Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER}:
+            return seen
+        changes: dict[str, object] = {"lag_bytes": way.lag(), "clock_offset_ms": 0.0}
+        if way.frozen():
+            found = compare(way.source, way.target, way.source.users())
+            changes |= {"different": found.different, "compared": found.messages, "items": found.messages}
+            changes |= {"schema_same": not found.shapes, "source_refuses_writes": True}
+        return seen.model_copy(update=changes)
+
+    def act(self, move: Move, wanted: Phase) -> None:
+        """Bring a move to a phase."""
+        way = self.way
+        match wanted:
+            case Phase.PROVISIONED:
+                way.provision()
+            case Phase.REPLICATING:
+                way.replicate()
+            case Phase.REHEARSED | Phase.SOAKING:
+                way.write(self._noted(move).model_copy(update={"phase": wanted}))
+            case Phase.FROZEN:
+                way.freeze()
+            case Phase.CUT_OVER:
+                way.cut_over()
+            case Phase.RETIRED:
+                self._retire(move)
+            case Phase.ROLLED_BACK:
+                way.roll_back()
+            case _:
+                raise ProvinceError(f"{move.id}: nobody carries out {wanted}", hint="nothing was changed")
+
+    def written_since_cut_over(self, _move: Move, /) -> int | None:
+        """Nobody counts: what the new side took is copied back."""
+        return None
+
+    def strayed(self, _move: Move, /) -> int | None:
+        """Nobody can tell: what the new side takes reaches the old one on the way back only."""
+        return None
+
+    def rehearse(self, move: Move) -> Rehearsal:
+        """Copy all mailboxes beside the new ones, and from there beside the old ones, and compare; then all are gone.
+
+        People go on: what they change meanwhile is not compared.
+        """
+        way, users = self.way, self.way.source.users()
+        there = way.target.beside(self._place(move, "rehearsal-there"))
+        back = way.source.beside(self._place(move, "rehearsal-back"))
+        try:
+            for one in (there, back):
+                one.clear()
+                one.room()
+            began = time.monotonic()
+            copy(way.source, there, users)
+            copied = time.monotonic()
+            # What the freeze will take: the pass that finds little, and every message compared.
+            copy(way.source, there, users)
+            found = compare(way.source, there, users, moving=True)
+            over = time.monotonic()
+            push(there, back, users)
+            ended = time.monotonic()
+            again = compare(there, back, users)
+        finally:
+            for one in (there, back):
+                one.clear()
+        proof = Rehearsal(
+            time=self.desk.now(),
+            wave=self.desk.wave,
+            move=move.id,
+            who=self.desk.who,
+            items=found.messages,
+            bytes=found.bytes,
+            copy_seconds=round(copied - began, 2),
+            read_only_seconds=round(over - copied, 2),
+            back_seconds=round(ended - over, 2),
+            schema_same=not again.shapes,
+            compared=found.messages,
+            different=(*found.different, *(f"{one} after the way back" for one in (*again.different, *again.shapes))),
+        )
+        self.desk.book.add(proof)
+        return proof
+
+    def backup(self, move: Move) -> Backup:
+        """Keep a copy of all old mailboxes as a tape archive, unpack it beside them, and compare every message."""
+        source, users, file = self.way.source, self.way.source.users(), self.desk.dump_of(move)
+        final = source.refuses()
+        kept, restored = (source.beside(self._place(move, what)) for what in ("backup", "restored"))
+        try:
+            for one in (kept, restored):
+                one.clear()
+                one.room()
+            began = time.monotonic()
+            copy(source, kept, users)
+            with file.open("wb") as opened:
+                source.settings.run("tar", "-C", str(kept.spare), "--numeric-owner", "-cf", "-", ".", into=opened)
+                os.fsync(opened.fileno())
+            dumped = time.monotonic()
+            kept.clear()
+            with file.open("rb") as opened:
+                source.settings.run("tar", "-C", str(restored.spare), "--numeric-owner", "-xpf", "-", read=opened)
+            found = compare(source, restored, users, moving=not final)
+        finally:
+            for one in (kept, restored):
+                one.clear()
+        proof = Backup(
+            time=self.desk.now(),
+            wave=self.desk.wave,
+            move=move.id,
+            who=self.desk.who,
+            file=file.name,
+            sha256=sha256_of(file),
+            bytes=file.stat().st_size,
+            items=found.messages,
+            compared=found.messages,
+            different=(*found.different, *found.shapes),
+            dump_seconds=round(dumped - began, 2),
+            restore_seconds=round(time.monotonic() - dumped, 2),
+            final=final,
+        )
+        self.desk.book.add(proof)
+        return proof
+
+    def _place(self, move: Move, what: str) -> str:
+        return f"{self.spare.rstrip('/')}/{move.id}-{what}"
+
+    def _failed(self) -> tuple[str, ...]:
+        source, target = self.way.source, self.way.target
+        found = [] if source.refuses() else ["the old side takes mail"]
+        found += ["the new side refuses mail"] if target.refuses() else []
+        inboxes = {one.user for one in target.look(target.users(), content=False) if one.folder == "INBOX"}
+        return (*found, *(f"{user} has no inbox on the new side" for user in source.users() if user not in inboxes))
+
+    def _retire(self, move: Move) -> None:
+        archive = self.desk.archive(move)
+        if archive is None:
+            raise ProvinceError(f"{move.id}: no archive is kept", hint=f"province migrate backup {self.desk.wave}")
+        note = self._noted(move)
+        self.way.wipe()
+        proof = Wiped(
+            time=self.desk.now(),
+            wave=self.desk.wave,
+            move=move.id,
+            who=self.desk.who,
+            what=f"all mailboxes of {move.host}",
+            approved_by=self.desk.approved_by,
+            archive=archive.file,
+            archive_sha256=archive.sha256,
+        )
+        self.desk.book.add(proof)
+        self.way.write(note.model_copy(update={"phase": Phase.RETIRED}))
+
+    def _noted(self, move: Move) -> Note:
+        note = self.way.noted()
+        if note is None:
+            raise ProvinceError(f"{move.id}: nothing was provisioned", hint=f"province migrate status {self.desk.wave}")
+        return note
