@@ -19,6 +19,7 @@ sources = [
     put("Trust the key of the mirror", "/etc/apt/keyrings/mirror.asc"),
     put("Take packages from the mirror", "/etc/apt/sources.list.d/mirror.sources"),
     put("Configure apt", "/etc/apt/apt.conf.d/90mirror"),
+    put("Put what finds the nearest cache", "/etc/apt/near-packages", "755"),
     *(
         files.file(name=f"Take packages from nowhere else: {path}", path=path, present=False, _sudo=True)
         for path in ("/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources")
@@ -33,6 +34,7 @@ apt.packages(
 )
 
 put("Let nothing update itself", "/etc/apt/apt.conf.d/60-updates")
+put("Hold back what is held", "/etc/apt/preferences.d/held")
 for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
     systemd.service(name=f"Stop {timer}", service=timer, running=False, enabled=False, _sudo=True)
 
