@@ -52,6 +52,7 @@ def ensure(place: Place, spec: MirrorSpec, images: dict[Image, Path]) -> bool:
         return False
     root = place.mirror / "served"
     debian = root / "debian"
+    root.mkdir(parents=True, exist_ok=True)
     _clear(root, spec.suites)
     packages = [*downloads(spec.packages, images), *spec.debs]
     _ensure_key(place)
