@@ -15,6 +15,7 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.load import load_fleet
 from province.locking import Holder, hold
 from province.manifest.build import Builder
+from province.manifest.rendering import Rendering
 from province.manifest.trust import load_trust
 from province.ops.node_ssh import SshContact
 from province.ops.workplace import Workplace
@@ -56,7 +57,7 @@ def begin(
     controller = Controller(work, fleet, lambda *_: None, _to_stderr)
     with controller.alone(reason):
         controller.refuse_unfinished()
-        plan = make_plan(Builder(fleet, load_trust(fleet)), select_hosts(fleet, words or ()), (), SshContact)
+        plan = make_plan(Rendering.of(fleet), select_hosts(fleet, words or ()), SshContact)
         typer.echo("\n".join(described(plan, whole=False)))
         touched = [fleet.hosts[one.host] for one in plan.differing]
         intent = with_leave(fleet, touched, datetime.now(UTC), Intent(reason, ticket), emergency=emergency)

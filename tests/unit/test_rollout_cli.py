@@ -26,6 +26,7 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.hosts import Host
 from province.locking import Holder, hold
 from province.manifest.capability import CHECKOUT
+from province.manifest.rendering import Rendering
 from province.ops.workplace import Workplace
 from province.rollout import journal
 from province.rollout.controller import Controller, all_runs, moved_since
@@ -74,6 +75,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
         monkeypatch.setattr(verb, "Controller", controller)
     monkeypatch.setattr(apply_verb, "load_trust", lambda _: None)
     monkeypatch.setattr(apply_verb, "Builder", lambda fleet, _: Manifests(fleet, made))
+    monkeypatch.setattr(Rendering, "of", lambda *_: None)
     monkeypatch.setattr(apply_verb, "make_plan", made.plan)
     return made
 
