@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from province.cli.apply import confirm, leave
 from province.cli.job import ready
-from province.cli.options import Environment, Json, print_json
+from province.cli.operation import Call, operate
+from province.cli.options import Environment, Json
 from province.cli.rotation import new_anchor, tell
-from province.cli.watch import watching
-from province.errors import ExitCode
 from province.manifest.capability import CHECKOUT
 from province.manifest.rotations import Kind, Phase
-from province.ops.actions.action import Scene, batches, chosen, look
-from province.ops.actions.catalogue import ACTIONS, action_of
+from province.ops.actions.catalogue import ACTIONS
 from province.ops.actions.remote import SshRemote
 from province.ops.actions.rotate_tunnels import asked_at
 from province.ops.actions.runbook import purpose, text
-from province.ops.actions.told import narrated, planned
-from province.ops.workplace import Workplace
-from province.rollout.controller import Controller, Intent, Order
-from province.rollout.entries import AnyEntry
-from province.rollout.journal import Watch
-from province.rollout.leave import with_leave
-from province.rollout.plan import Plan
-from province.rollout.state import Run
 from province.verify.selection import select_hosts
 
 app = typer.Typer(no_args_is_help=True)
@@ -48,21 +34,6 @@ Emergency = Annotated[
     bool, typer.Option("--emergency", help="Go over windows and freezes; needs --ticket, and the journal says so.")
 ]
 YesHosts = Annotated[int | None, typer.Option(help="The number of hosts it is done on, for scripts.")]
-
-
-@dataclass(frozen=True)
-class Call:
-    """What all verbs are told alike."""
-
-    environment: str
-    go: bool
-    reason: str
-    ticket: str
-    batch: int | None = None
-    failed_budget: float | None = None
-    yes_hosts: int | None = None
-    as_json: bool = False
-    emergency: bool = False
 
 
 @app.command("restart-service", help=purpose(ACTIONS["restart-service"]))
@@ -265,60 +236,5 @@ def runbooks(write: Annotated[bool, typer.Option("--write", help="Write docs/run
         typer.echo(f"docs/runbooks/op-{verb}.md" if write else told)
 
 
-def operate(verb: str, arguments: Mapping[str, str], words: list[str], call: Call) -> None:
-    """Look at every host; with `--go`, do it in batches and see each healthy before the next."""
-    fleet = ready(call.environment)
-    work = Workplace.of(fleet)
-    action = action_of(verb, arguments)
-    scene = Scene(fleet, SshRemote(fleet), work.private / "runs" / "none")  # nothing was kept yet
-    hosts = chosen(action, fleet, select_hosts(fleet, words))
-    if not call.go:
-        leave_dry(look(action, scene, hosts), as_json=call.as_json)
-        return
-    intent = Intent(call.reason, call.ticket)
-    if action.keeps_calendar:
-        intent = with_leave(fleet, hosts, datetime.now(UTC), intent, emergency=call.emergency)
-    with watching(quiet=call.as_json) as watch:
-        controller = Controller(work, fleet, _narrating(watch, quiet=call.as_json), _to_stderr)
-        with controller.alone(f"{verb}: {call.reason}", urgent=action.urgent) as lock:
-            if not action.urgent:
-                controller.refuse_unfinished()
-            plan = look(action, scene, hosts)
-            if not call.as_json:
-                typer.echo("\n".join(planned(plan)))
-            confirm(len(plan.differing), call.yes_hosts)
-            action.prepare(scene)
-            todo = [host for host in hosts if host.name in plan.digests]
-            budget = fleet.province.rollout.failed_budget if call.failed_budget is None else call.failed_budget
-            together = batches(action, fleet, todo, call.batch)
-            run = controller.carry_out(Order(verb, arguments, together, budget, action.urgent), plan, intent, lock)
-    leave(run, as_json=call.as_json)
-
-
-def leave_dry(plan: Plan, *, as_json: bool) -> None:
-    """Say what would be done; exit 4 when a host did not answer."""
-    if as_json:
-        print_json({"would": [vars(one) for one in plan.groups], "nothing": plan.as_declared, "lost": plan.lost})
-    else:
-        typer.echo("\n".join((*planned(plan), "nothing was changed; repeat it with --go and --reason to do it")))
-    if plan.lost:
-        raise typer.Exit(int(ExitCode.UNREACHABLE))
-
-
-def _narrating(watch: Watch, *, quiet: bool) -> Watch:
-    """Say what is done to each host, beside what the view of a run shows."""
-
-    def hear(run: Run, entry: AnyEntry) -> None:
-        watch(run, entry)
-        if (line := narrated(entry)) and not quiet:
-            _to_stderr(f"  {line}")
-
-    return hear
-
-
 def _yes(chosen: bool) -> str:
     return "yes" if chosen else "no"
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from province.cli import app
+from province.cli import app, operation
 from province.cli import op as verbs
 from province.errors import ProvinceError
 from province.fleet.fleet import Fleet
@@ -169,7 +169,8 @@ def desk_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A desk whose runs lie below a folder, and whose hosts are made up."""
     made = Desk(tmp_path / ".province" / "lab" / "runs")
     monkeypatch.setattr(Workplace, "of", lambda *_: Workplace(tmp_path, "lab"))
-    monkeypatch.setattr(verbs, "SshRemote", lambda _: made.remote)
+    for module in (verbs, operation):
+        monkeypatch.setattr(module, "SshRemote", lambda _: made.remote)
     monkeypatch.setattr(ACTIONS["restart-service"], "healthy_seconds", 0.05)
 
     def hands(work: Workplace, fleet: Fleet, begun: Begun, folder: Path, lock: int) -> ActionHands:
@@ -184,7 +185,7 @@ def desk_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
             contact=lambda _, host: Gateway(made.hosts, host),
         )
 
-    monkeypatch.setattr(verbs, "Controller", partial(Controller, hands=hands))
+    monkeypatch.setattr(operation, "Controller", partial(Controller, hands=hands))
     return made
 
 
