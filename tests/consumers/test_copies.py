@@ -82,14 +82,16 @@ def elsewhere(copies: Copies, copied: Node) -> Iterator[Path]:
 def test_what_was_copied_comes_back_byte_for_byte(copies: Copies, copied: Node) -> None:
     """Copied, changed, killed with all it had started amid the next copy, whose lock is left, and copied again."""
     node, place = copied, copies.sites[NEAR].copies(NODE)
-    before, snapshots = size(place / "data"), len(list((place / "snapshots").iterdir()))
-    node.write(APPLIED, b'{"generation": 2}')
     (node.root / QUEUE[1:] / "jetstream/0.blk").unlink()
-    node.write(f"{QUEUE}/jetstream/large.blk", os.urandom(30 * MEGABYTE))
-    running = node.begin("make", NEAR)
-    until(lambda: size(place / "data") > before + 5 * MEGABYTE, "a part of the copy is there")
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    for number in range(5):  # on a busy machine a copy may be over before anybody sees that it has begun
+        before, snapshots = size(place / "data"), len(list((place / "snapshots").iterdir()))
+        node.write(APPLIED, b'{"generation": %d}' % (2 + number))
+        node.write(f"{QUEUE}/jetstream/large.blk", os.urandom(30 * MEGABYTE))
+        running = node.begin("make", NEAR)
+        until(lambda: size(place / "data") > before + 5 * MEGABYTE, "a part of the copy is there")  # noqa: B023
+        os.killpg(running.pid, signal.SIGKILL)
+        if running.wait() and list((place / "locks").iterdir()):
+            break
     assert list((place / "locks").iterdir()), "it was over before it was killed"
     assert len(list((place / "snapshots").iterdir())) == snapshots + 1, "the state's, and none of the queue"
     made(node, NEAR)
