@@ -56,7 +56,8 @@ def test_a_delivery_that_is_under_way_gets_its_answer_before_a_server_counts_as_
 def test_a_session_that_never_ends_is_ended_when_its_time_is_over(servers: tuple[MailServer, MailServer]) -> None:
     with smtplib.LMTP("127.0.0.1", servers[0].lmtp) as relay:
         servers[0].store.shut(1)
-        assert relay.noop() == (421, b"4.3.2 vm Shutting down")
+        code, said = relay.noop()
+    assert (code, said.endswith(b"Shutting down")) == (421, True), said
 
 
 @pytest.mark.soak

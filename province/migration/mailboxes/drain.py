@@ -108,4 +108,7 @@ def main(doveadm: list[str], master: str, seconds: float) -> None:
 
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
-    main(asked["doveadm"], Path(asked["master"]).read_text(encoding="utf-8").strip(), asked["seconds"])
+    try:
+        main(asked["doveadm"], Path(asked["master"]).read_text(encoding="utf-8").strip(), asked["seconds"])
+    except OSError as error:
+        sys.exit(str(error))
