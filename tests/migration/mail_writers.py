@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from typing import ClassVar
 
 import pytest
 
@@ -81,9 +82,14 @@ class Writer:
 class Sender(Writer):
     """Delivers over LMTP, as a relay does: what nobody acknowledged is sent again, the same, to who takes mail then."""
 
+    steady: ClassVar[bool] = False
+    """Whether it sends all in one session, for as long as a side goes on with it."""
+    session: smtplib.LMTP | None = None
+
     def write(self, side: MailServer, number: int) -> str | None:
+        relay, self.session = self.session, None
         try:
-            relay = smtplib.LMTP("127.0.0.1", side.lmtp)
+            relay = relay or smtplib.LMTP("127.0.0.1", side.lmtp)
             relay.sendmail("a@b.example", [self.user], self.content(number))
         except smtplib.SMTPRecipientsRefused as error:
             return self.later(*error.recipients[self.user])
@@ -91,14 +97,23 @@ class Sender(Writer):
             return self.later(error.smtp_code, error.smtp_error)
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             return repr(error)
-        # What a server that is told to end says to a farewell takes nothing back.
-        relay.close()
+        if self.steady:
+            self.session = relay
+        else:
+            # What a server that is told to end says to a farewell takes nothing back.
+            relay.close()
         return None
 
     def later(self, code: int, said: bytes | str) -> str:
         """What a side said that refuses a message for now."""
         assert code < FOR_GOOD, said
         return f"{code} {said!r}"
+
+
+class Steady(Sender):
+    """A relay that always has more to send."""
+
+    steady = True
 
 
 class Filer(Writer):

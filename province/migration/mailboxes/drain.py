@@ -4,7 +4,8 @@ A server tells the processes of a service to end by closing a pipe that they sha
 at once (lmtp has no `die_callback`; 2.3.19 and 2.4.1), and answers by 421 even a message that it has kept a moment
 before: its sender sends it once more. So the pipe is kept open here for as long as a delivery is under way. Who waits
 for the next one is told by a signal that only the idle heed (SIGINT, `sig_die` in lib-master/master-service.c); who is
-busy by one to take no other (SIGQUIT, `sig_close_listeners`). The pipe says by itself when the last has ended.
+busy by one to take no other (SIGQUIT, `sig_close_listeners`). A relay that keeps its session has it ended when its
+process waits for words (SIGTERM). The pipe says by itself when the last has ended.
 
 The question is the one argument, as JSON: `doveadm` are the words that begin a command, `master` is the file with the
 server's number, `seconds` is how long is waited. Whoever is left by then ends as if nobody had kept the pipe.
@@ -29,6 +30,12 @@ DELIVERS = "lmtp"
 MASTER = "dovecot"
 """What a process is called that the server has begun, and that is none of a service's yet."""
 LOOK_SECONDS = 0.02
+PATIENCE_SECONDS = 3
+"""How long a relay may go on in one session: more than the 2 s for which Postfix keeps one that it does not use, less
+than the 6 s after which the server ends everybody, whatever they do (SERVICE_DIE_TIMEOUT_MSECS)."""
+SPIN_SECONDS = 0.2
+WAITS = {"ep_poll", "do_epoll_wait"}
+"""What the kernel calls where a process is that waits for words (proc_pid_wchan(5)), by its release."""
 GONE = (FileNotFoundError, ProcessLookupError)
 
 
@@ -87,6 +94,23 @@ def left(kept: dict[str, int]) -> set[str]:
     return {name for name, number in kept.items() if number not in over}
 
 
+def end_asleep(process: str) -> None:
+    """Tell one to end at a moment when it waits for its sender's next words: then no answer of its own is due."""
+    end = time.monotonic() + SPIN_SECONDS
+    with suppress(*GONE):
+        while time.monotonic() < end:
+            if Path(f"/proc/{process}/wchan").read_text() in WAITS:
+                os.kill(int(process), signal.SIGTERM)
+                return
+
+
+def end_idle(process: str) -> None:
+    """Tell one that serves nobody to end, one that serves somebody to take nobody else."""
+    with suppress(*GONE):
+        os.kill(int(process), signal.SIGINT)
+        os.kill(int(process), signal.SIGQUIT)
+
+
 def main(doveadm: list[str], master: str, seconds: float) -> None:
     """Keep, have the settings read, and wait."""
     kept, end = held(master), time.monotonic() + seconds
@@ -97,12 +121,19 @@ def main(doveadm: list[str], master: str, seconds: float) -> None:
     # It gives up the pipes of all services at once; what it reads still is its own.
     time.sleep(LOOK_SECONDS)
     kept = {name: kept[name] for name in kept.keys() - read_by(master).keys()}
+    patient = time.monotonic() + PATIENCE_SECONDS
     while (waiting := left(kept)) and time.monotonic() < end:
-        for process, _ in children(master):
-            if pipe(process, DEAD) in waiting:
-                with suppress(*GONE):
-                    os.kill(int(process), signal.SIGINT)
-                    os.kill(int(process), signal.SIGQUIT)
+        for process, name in children(master):
+            if name == MASTER or pipe(process, DEAD) not in waiting:
+                continue
+            if name == DELIVERS:
+                end_idle(process)
+                if time.monotonic() > patient:
+                    end_asleep(process)
+            else:
+                # Another service's, begun when its pipe was kept by guess: nobody waits for it.
+                for one in {pipe(process, DEAD), pipe(process, STATUS)} & kept.keys():
+                    os.close(kept.pop(str(one)))
         time.sleep(LOOK_SECONDS)
 
 
