@@ -151,7 +151,8 @@ def none_lost_none_twice(side: MailServer, *writers: Writer) -> None:
     for writer in writers:
         kept = numbers(side, writer.user)
         assert set(writer.acknowledged) <= set(kept), "acknowledged and lost"
-        assert [(writer.user, one) for one, many in Counter(kept).items() if many > 1] == [], "doubled"
+        twice = [one for one, many in Counter(kept).items() if many > 1]
+        assert twice == [], f"doubled: {writer.user} {twice}; refused by {writer.refusals}"
         assert set(kept) <= set(writer.acknowledged) | set(writer.unanswered)
 
 
