@@ -10,12 +10,15 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from province.migration.files.folder import Folder
+from province.migration.mailboxes.samples import Mail
 from province.migration.mailboxes.store import MailStore
 from province.toolchain import debian
 from tests.consumers.relay_servers import free_port
@@ -181,3 +184,16 @@ class MailServer:
 
     def __str__(self) -> str:
         return shlex.quote(str(self.place))
+
+
+@contextmanager
+def two(mail: Mail) -> Iterator[tuple[MailServer, MailServer]]:
+    """An old server that holds this mail, and a new one that holds none."""
+    # Not below pytest's folder, which no user but its own enters.
+    with tempfile.TemporaryDirectory(prefix="province-mail-") as place:
+        Path(place).chmod(0o755)
+        both = MailServer(Path(place, "old"), True, mail.users), MailServer(Path(place, "new"), False, mail.users)
+        mail.load(both[0].store)
+        yield both
+        for one in both:
+            one.end()

@@ -13,7 +13,7 @@ from pathlib import Path
 from province.errors import ProvinceError
 from province.fleet.fact import Fact
 from province.migration.files.folder import Folder
-from province.migration.mailboxes import look
+from province.migration.mailboxes import drain, look
 from province.migration.mailboxes.shut import SAYS, SETTINGS, WRITERS, files
 
 OPENING = ".opening"
@@ -168,8 +168,11 @@ class MailStore:
         there = {row["name"] for row in self.rows("service", "status")} & WRITERS
         before = [row["pid"] for row in self.rows("process", "status") if row["name"] in there]
         # Who delivers is let finish: ended between a message and its answer, the sender would send it once more.
-        self.ask("service", "stop", *sorted(there - {"lmtp"}))
-        self.ask("reload")
+        self.ask("service", "stop", *sorted(there - {drain.DELIVERS}))
+        if shut:
+            self._drain(seconds)
+        else:
+            self.ask("reload")
         end = time.monotonic() + seconds
         # Once its settings are read anew, the server lists the processes of before no more; its host does.
         while (left := self._running(before)) or self._says() is not shut:
@@ -180,6 +183,15 @@ class MailStore:
                     hint="`doveadm process status` and its log on its host say more; ask for the same phase again",
                 )
             time.sleep(0.05)
+
+    def _drain(self, seconds: float) -> None:
+        """Let the server read its settings; deliveries by the old ones are answered by then, or end after so long."""
+        asked = {
+            "doveadm": [*self.programs, "doveadm"],
+            "master": f"{self.setting('base_dir')}/master.pid",
+            "seconds": seconds,
+        }
+        self.settings.run("python3", "-I", "-c", Path(drain.__file__).read_text(encoding="utf-8"), json.dumps(asked))
 
     def _running(self, processes: Sequence[str]) -> list[str]:
         script = 'for one; do if [ -e "/proc/$one" ]; then echo "$one"; fi; done'
