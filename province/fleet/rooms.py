@@ -18,6 +18,8 @@ VOLUMES = "volumes"
 """The part of the platform that makes volumes on the disks of the nodes."""
 MOVES = "migration"
 """The part of the platform that keeps account of the old machine rooms' move; its layer has the same name."""
+RUNNER = "fleet-runner"
+"""The part of the platform in which roll-outs run in shards."""
 NETWORK_POLICY = "network-policy"
 """The part of the platform that enforces network policies where the network engine does not."""
 
