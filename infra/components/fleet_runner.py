@@ -19,6 +19,7 @@ from infra.objects import Kind, Objects
 from province.fleet.fleet import Fleet
 from province.fleet.site import RunStore
 from province.fleet.system import System
+from province.manifest.trust import SERVICE_CA
 from province.shards.kubernetes import HOPELESS, SHARD, TEMPLATE
 from province.toolchain import pins
 
@@ -189,6 +190,8 @@ def _container(part: System, args: RunnerArgs) -> dict[str, Any]:
         "env": [
             {"name": "HOME", "value": HOME},
             {"name": "PROVINCE_TRUST", "value": FOUND},
+            # The store shows a certificate of the province's own authority; nobody else's is accepted.
+            {"name": "SSL_CERT_FILE", "value": f"{trust}/{SERVICE_CA}"},
             {"name": "AWS_ENDPOINT_URL", "value": args.store.url},
             _from_secret("AWS_ACCESS_KEY_ID", args.store, "id"),
             _from_secret("AWS_SECRET_ACCESS_KEY", args.store, "key"),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -22,7 +20,7 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.layer import PLATFORM
 from province.fleet.rooms import RUNNER
-from province.fleet.site import RunStore, Site
+from province.fleet.site import Site
 from province.shards.journal import StoreJournal
 from province.shards.kubernetes import SHARD, TEMPLATE, Order, job, order_of
 from province.shards.store import Store
@@ -30,28 +28,7 @@ from tests.policy_examples import changed
 from tests.unit.rollout_world import begun
 
 from .conftest import STACKS, Synth, offering, stack_of, synthesise
-
-STORE = RunStore(
-    url="https://store.example:9000",
-    addresses=(ip_address("198.51.100.9"),),
-    bucket="runs",
-    credentials="runs",
-    source="A",
-)
-IMAGE = "echo"
-"""Stands for the image of shards, which nobody has made: any that has a digest would do."""
-
-
-def with_image(fleet: Fleet, image: str | None = IMAGE) -> Fleet:
-    part = fleet.platform[RUNNER]
-    shard = part.components[SHARD].model_copy(update={"image": image})
-    room = part.model_copy(update={"components": {SHARD: shard}})
-    return replace(fleet, platform={**fleet.platform, RUNNER: room})
-
-
-def ready(fleet: Fleet, site: Site) -> tuple[Fleet, Site]:
-    """The facts with everything that a runner needs at one site."""
-    return offering(with_image(fleet), site, run_store=STORE)
+from .runner_facts import IMAGE, STORE, ready, with_image
 
 
 @pytest.fixture(params=[one for one in STACKS if one[2] == PLATFORM], ids=".".join)
@@ -94,6 +71,7 @@ def test_the_stacks_of_today_have_none() -> None:
         assert in_room(stack_of(*stack), "CronJob") == []
 
 
+@pytest.mark.proves("platform/fleet-runner")
 def test_no_rule_is_broken_by_the_template_or_by_the_job_of_a_run(synth: Synth) -> None:
     objects = [*synth.objects, Declared(run_of(synth))]
     broken = violations(objects, ground_of(synth.fleet), datetime.now(UTC).date())
@@ -221,6 +199,7 @@ def test_the_model_in_the_image_finds_what_the_environment_never_commits(synth: 
     said = {one["name"]: one.get("value") for one in container["env"]}
     assert f"{said['PROVINCE_TRUST']}/{environment.id}/trust" in mounted
     assert f"{container['workingDir']}/inventories/{environment.id}/ssh_config" in mounted
+    assert said["SSL_CERT_FILE"] == f"{said['PROVINCE_TRUST']}/{environment.id}/trust/service-ca.pem"
     overlay = f"{container['workingDir']}/inventories/{environment.id}/{environment.address_overlay}"
     assert (overlay in mounted) is (environment.address_overlay is not None)
 
