@@ -16,11 +16,11 @@ from infra.components.runtime_class import RUNTIME
 from infra.components.system_namespace import SystemNamespace
 from infra.marks import COMPONENT, marks_of
 from infra.objects import Kind, Objects
+from province.errors import HOPELESS
 from province.fleet.fleet import Fleet
+from province.fleet.rooms import SHARD, SHARDS
 from province.fleet.site import RunStore
 from province.fleet.system import System
-from province.manifest.trust import SERVICE_CA
-from province.shards.kubernetes import HOPELESS, SHARD, TEMPLATE
 from province.toolchain import pins
 
 CHECKOUT = "/srv/province"
@@ -28,6 +28,8 @@ CHECKOUT = "/srv/province"
 HOME, TEMPORARY, OWN = "/home/shard", "/tmp", f"{CHECKOUT}/.province"  # noqa: S108 - a pod's own folder, for it alone
 FOUND = "/run/province"
 """Where a pod finds what stands in no image: who automation is, and what its desk knows."""
+SERVICE_CA = "service-ca.pem"
+"""The file among the trust anchors that has the province's authority for services (`province.manifest.trust`)."""
 SSH_PORT = 22
 NEVER = "0 0 1 1 *"
 """A template has to have times; it is suspended, so this one is never looked at."""
@@ -99,7 +101,7 @@ class FleetRunner(pulumi.ComponentResource):
         ]
         objects.make(
             Kind.CRON_JOB,
-            TEMPLATE,
+            SHARDS,
             {"spec": _template(part, args)},
             labels=mark,
             options=pulumi.ResourceOptions(depends_on=first),

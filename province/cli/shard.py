@@ -14,7 +14,7 @@ from province.cli.apply import confirm
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode, ProvinceError
 from province.fleet.load import load_fleet
-from province.fleet.rooms import RUNNER
+from province.fleet.rooms import RUNNER, SHARDS
 from province.locking import Holder, hold
 from province.manifest.build import Builder
 from province.manifest.rendering import Rendering
@@ -30,7 +30,7 @@ from province.shards.aggregate import Standing, end_state, fail, standings
 from province.shards.conduct import Patience, run_shard
 from province.shards.evidence import EvidenceToStore
 from province.shards.journal import StoreJournal
-from province.shards.kubernetes import TEMPLATE, job, order_of
+from province.shards.kubernetes import job, order_of
 from province.shards.local import Local
 from province.shards.store import Store
 from province.verify.selection import select_hosts
@@ -169,7 +169,7 @@ def _template(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ProvinceError(
             f"standard input: {text[:40]!r} is no JSON object",
-            hint=f"kubectl get cronjob {TEMPLATE} --namespace {RUNNER} --output json prints it",
+            hint=f"kubectl get cronjob {SHARDS} --namespace {RUNNER} --output json prints it",
             exit_code=ExitCode.BAD_DATA,
         )
     return found

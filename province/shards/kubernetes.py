@@ -14,15 +14,9 @@ from typing import Any
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.layer import PLATFORM
-from province.fleet.rooms import RUNNER
+from province.fleet.rooms import RUNNER, SHARD, SHARDS
 from province.fleet.site import RunStore, Site
 from province.fleet.system import Component
-
-SHARD = "shard"
-"""The component of the runner's room: its pods, their container, and with an `s` the template."""
-TEMPLATE = f"{SHARD}s"
-HOPELESS = (ExitCode.USAGE, ExitCode.BAD_DATA, ExitCode.NOTHING_SELECTED)
-"""How a shard ends that would end so again: bad words, bad facts or another commit's model, no run at that place."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +86,7 @@ def job(template: Mapping[str, Any], order: Order) -> dict[str, Any]:
     if body.get("spec", {}).get("completionMode") != "Indexed" or names != [SHARD]:
         raise ProvinceError(
             f"standard input: kind: {template.get('kind')}, is not the template of shards",
-            hint=f"kubectl get cronjob {TEMPLATE} --namespace {RUNNER} --output json | province shard kubernetes …",
+            hint=f"kubectl get cronjob {SHARDS} --namespace {RUNNER} --output json | province shard kubernetes …",
             exit_code=ExitCode.BAD_DATA,
         )
     made = copy.deepcopy(body)
@@ -102,7 +96,7 @@ def job(template: Mapping[str, Any], order: Order) -> dict[str, Any]:
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": f"{TEMPLATE}-{order.run}",
+            "name": f"{SHARDS}-{order.run}",
             "namespace": template["metadata"]["namespace"],
             "labels": metadata.get("labels", {}),
             "annotations": metadata.get("annotations", {}),

@@ -18,8 +18,8 @@ from bench.pulumi.control_plane import ControlPlane, control_plane, namespace
 from province.errors import ProvinceError
 from province.fleet.layer import CLUSTER, PLATFORM
 from province.fleet.load import load_fleet
-from province.fleet.rooms import RUNNER
-from province.shards.kubernetes import TEMPLATE, Order, job
+from province.fleet.rooms import RUNNER, SHARDS
+from province.shards.kubernetes import Order, job
 from tests.synth.conftest import synthesise
 from tests.synth.runner_facts import STORE, ready
 
@@ -49,14 +49,14 @@ class Runner:
 
     def order(self, run: str, shards: int) -> dict[str, Any]:
         """The Job of a run, from the template as the API server keeps it."""
-        return job(self.get("cronjob", TEMPLATE), Order(run, f"{STORE.place}{run}", shards))
+        return job(self.get("cronjob", SHARDS), Order(run, f"{STORE.place}{run}", shards))
 
     def create(self, body: dict[str, Any]) -> str:
         return self.kubectl("create", "--validate=strict", "--filename", "-", stdin=json.dumps(body))
 
     def pods(self, run: str) -> dict[int, dict[str, Any]]:
         """The running pod of each shard."""
-        found = self.get("pods", "--selector", f"batch.kubernetes.io/job-name={TEMPLATE}-{run}")["items"]
+        found = self.get("pods", "--selector", f"batch.kubernetes.io/job-name={SHARDS}-{run}")["items"]
         return {
             int(one["metadata"]["annotations"][INDEX]): one
             for one in found
@@ -92,7 +92,7 @@ class Runner:
         """How a Job ended, why, and its whole status."""
 
         def look() -> tuple[str, str, dict[str, Any]] | None:
-            status = self.get("job", f"{TEMPLATE}-{run}")["status"]
+            status = self.get("job", f"{SHARDS}-{run}")["status"]
             kinds = {one["type"]: one for one in status.get("conditions", ()) if one["status"] == "True"}
             return next(
                 ((kind, kinds[kind].get("reason", ""), status) for kind in ("Complete", "Failed") if kind in kinds),
@@ -184,4 +184,4 @@ def test_more_shards_than_the_model_allows_find_no_place(runner: Runner) -> None
     assert wait(lambda: len(runner.pods("wide")) == 9)
     time.sleep(2)
     assert len(runner.pods("wide")) == 9
-    runner.kubectl("delete", "job", f"{TEMPLATE}-wide", "--wait=true")
+    runner.kubectl("delete", "job", f"{SHARDS}-wide", "--wait=true")

@@ -6,9 +6,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from province.fleet.fleet import Fleet
-from province.fleet.rooms import RUNNER
+from province.fleet.rooms import RUNNER, SHARD
 from province.fleet.site import RunStore, Site
-from province.shards.kubernetes import SHARD
 
 from .conftest import offering
 

@@ -19,10 +19,11 @@ from province.cli import app
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.layer import PLATFORM
-from province.fleet.rooms import RUNNER
+from province.fleet.rooms import RUNNER, SHARD, SHARDS
 from province.fleet.site import Site
+from province.manifest.trust import SERVICE_CA
 from province.shards.journal import StoreJournal
-from province.shards.kubernetes import SHARD, TEMPLATE, Order, job, order_of
+from province.shards.kubernetes import Order, job, order_of
 from province.shards.store import Store
 from tests.policy_examples import changed
 from tests.unit.rollout_world import begun
@@ -44,7 +45,7 @@ def made_ready(*stack: str) -> Synth:
 
 
 def template(synth: Synth) -> dict[str, Any]:
-    return dict(synth.object("CronJob", RUNNER, TEMPLATE).body)
+    return dict(synth.object("CronJob", RUNNER, SHARDS).body)
 
 
 def run_of(synth: Synth, shards: int = 4) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def hopeless(spec: dict[str, Any]) -> list[int]:
 def test_a_run_differs_from_the_template_by_its_name_its_place_and_the_number_of_its_shards(synth: Synth) -> None:
     body = template(synth)["spec"]["jobTemplate"]
     made = run_of(synth, 4)
-    assert made["metadata"]["name"] == f"{TEMPLATE}-7c1e9a"
+    assert made["metadata"]["name"] == f"{SHARDS}-7c1e9a"
     assert made["metadata"]["namespace"] == RUNNER
     assert (
         made["spec"] | {"completions": 1, "parallelism": 1}
@@ -199,7 +200,7 @@ def test_the_model_in_the_image_finds_what_the_environment_never_commits(synth: 
     said = {one["name"]: one.get("value") for one in container["env"]}
     assert f"{said['PROVINCE_TRUST']}/{environment.id}/trust" in mounted
     assert f"{container['workingDir']}/inventories/{environment.id}/ssh_config" in mounted
-    assert said["SSL_CERT_FILE"] == f"{said['PROVINCE_TRUST']}/{environment.id}/trust/service-ca.pem"
+    assert said["SSL_CERT_FILE"] == f"{said['PROVINCE_TRUST']}/{environment.id}/trust/{SERVICE_CA}"
     overlay = f"{container['workingDir']}/inventories/{environment.id}/{environment.address_overlay}"
     assert (overlay in mounted) is (environment.address_overlay is not None)
 
@@ -222,7 +223,7 @@ def test_pods_reach_the_hosts_of_the_environment_by_ssh_and_the_store_and_nobody
 
 
 def test_the_ways_are_there_before_the_template(synth: Synth) -> None:
-    after = synth.registered("CronJob", RUNNER, TEMPLATE).after
+    after = synth.registered("CronJob", RUNNER, SHARDS).after
     assert {f"{RUNNER}/NetworkPolicy/{SHARD}", f"{RUNNER}/ServiceAccount/{SHARD}"} <= set(after)
 
 

@@ -8,10 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from province.cli import app
-from province.errors import ExitCode, ProvinceError
+from province.errors import HOPELESS, ExitCode, ProvinceError
 from province.manifest.trust import COPIES_SEAL, DEVICES_CA, MIRROR_KEY, SERVICE_CA, USER_CA
 from province.shards.journal import StoreJournal
-from province.shards.kubernetes import HOPELESS
 from province.shards.store import Store
 
 from .rollout_world import begun
