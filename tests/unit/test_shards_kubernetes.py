@@ -9,10 +9,13 @@ from typer.testing import CliRunner
 
 from province.cli import app
 from province.errors import HOPELESS, ExitCode, ProvinceError
+from province.fleet.findings import BadData
+from province.fleet.load import load_fleet
 from province.manifest.trust import COPIES_SEAL, DEVICES_CA, MIRROR_KEY, SERVICE_CA, USER_CA
 from province.shards.journal import StoreJournal
 from province.shards.store import Store
 
+from .conftest import Edit
 from .rollout_world import begun
 
 
@@ -62,3 +65,34 @@ def test_an_image_whose_model_is_not_that_of_the_run(tmp_path: Path, monkeypatch
 def test_what_may_pass_is_tried_again(code: ExitCode) -> None:
     """A playbook that broke, a store that does not answer, a node without memory, shards that were not heard of."""
     assert code not in HOPELESS
+
+
+STORE = "{url: 'https://store.example', addresses: [198.51.100.9], bucket: runs, credentials: runs, source: A}"
+"""As somebody writes it into a site's file."""
+
+
+def with_store(edit: Edit, written: str) -> None:
+    edit("fleet/sites/rach-gia.yml", "  renew_before_days: 60\n", f"  renew_before_days: 60\n  run_store: {written}\n")
+
+
+def test_a_store_that_answers_at_no_other_port_answers_at_that_of_https(data: Path, edit: Edit) -> None:
+    with_store(edit, STORE)
+    cluster = load_fleet("lab", data).primary_site.cluster
+    assert cluster
+    assert cluster.run_store
+    assert (cluster.run_store.place, cluster.run_store.port) == ("s3://runs/", 443)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [("https", "http", "url"), ("[198.51.100.9]", "[]", "addresses"), ("198.51.100.9", "store.example", "addresses")],
+)
+def test_a_store_without_encryption_or_without_an_address_is_refused(
+    data: Path, edit: Edit, old: str, new: str, key: str
+) -> None:
+    """Evidence and journal would be read on the way; or no way would lead there, because policies know no names."""
+    with_store(edit, STORE.replace(old, new))
+    with pytest.raises(BadData) as caught:
+        load_fleet("lab", data)
+    assert "inventories/fleet/sites/rach-gia.yml" in str(caught.value)
+    assert f"cluster.run_store.{key}" in str(caught.value)
