@@ -33,6 +33,7 @@ class Kind(Enum):
     DEPLOYMENT = ("apps/v1", "Deployment")
     DAEMON_SET = ("apps/v1", "DaemonSet")
     STATEFUL_SET = ("apps/v1", "StatefulSet")
+    CRON_JOB = ("batch/v1", "CronJob")
     AUTOSCALER = ("autoscaling/v2", "HorizontalPodAutoscaler")
     DISRUPTION_BUDGET = ("policy/v1", "PodDisruptionBudget")
     NETWORK_POLICY = ("networking.k8s.io/v1", "NetworkPolicy")

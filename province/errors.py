@@ -21,6 +21,10 @@ class ExitCode(IntEnum):
     LATE = 10
 
 
+HOPELESS = (ExitCode.USAGE, ExitCode.BAD_DATA, ExitCode.NOTHING_SELECTED)
+"""Outcomes that another try with the same words does not change: whoever starts programs again leaves it then."""
+
+
 class ProvinceError(Exception):
     """An expected failure: shown as one message and a hint how to mend it, never as a traceback."""
 

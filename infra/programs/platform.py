@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from infra.cluster import Cluster
 from infra.components.database_operator import DatabaseOperator
 from infra.components.entrance import Entrance
+from infra.components.fleet_runner import fleet_runner
 from infra.components.flows import Flows
 from infra.components.metrics_server import MetricsServer
 from infra.components.network_policy_engine import NetworkPolicyEngine
@@ -21,7 +22,7 @@ from infra.components.volume_provisioner import VolumeProvisioner
 from province.fleet.connections import connections_at
 from province.fleet.fleet import Fleet
 from province.fleet.layer import PLATFORM
-from province.fleet.rooms import DATABASES, ENTRANCE, METRICS, NETWORK_POLICY, VOLUMES
+from province.fleet.rooms import DATABASES, ENTRANCE, METRICS, NETWORK_POLICY, RUNNER, VOLUMES
 from province.fleet.site import Provided
 
 
@@ -45,6 +46,7 @@ SOFTWARE: Mapping[str, Software] = MappingProxyType(
         METRICS: Software(MetricsServer, Provided.METRICS_SERVER),
         ENTRANCE: Software(Entrance, Provided.INGRESS),
         DATABASES: Software(DatabaseOperator, Provided.CLOUDNATIVE_PG),
+        RUNNER: Software(fleet_runner),
         VOLUMES: Software(VolumeProvisioner, Provided.LOCAL_PATH),
     }
 )

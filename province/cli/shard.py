@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from province.cli.apply import confirm
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode, ProvinceError
 from province.fleet.load import load_fleet
+from province.fleet.rooms import RUNNER, SHARDS
 from province.locking import Holder, hold
 from province.manifest.build import Builder
 from province.manifest.rendering import Rendering
@@ -28,6 +30,7 @@ from province.shards.aggregate import Standing, end_state, fail, standings
 from province.shards.conduct import Patience, run_shard
 from province.shards.evidence import EvidenceToStore
 from province.shards.journal import StoreJournal
+from province.shards.kubernetes import job, order_of
 from province.shards.local import Local
 from province.shards.store import Store
 from province.verify.selection import select_hosts
@@ -87,6 +90,7 @@ def run(
             raise ProvinceError(
                 f"the model changed since the run was planned: {' '.join(moved)} would get something else",
                 hint=f"check out {journal.run.begun.commit[:12]}",
+                exit_code=ExitCode.BAD_DATA,
             )
         work = Workplace.of(fleet)
         folder = runs_of(work) / "shards" / f"{journal.run.id}-{index}"
@@ -115,6 +119,25 @@ def local(
 
 
 @app.command()
+def kubernetes(
+    store: Place,
+    site: Annotated[str | None, typer.Option(help="In whose cluster; at the primary site by default.")] = None,
+) -> None:
+    """Print the Job that runs all shards of a run in a cluster, from the site's template on standard input.
+
+    kubectl get cronjob shards -n fleet-runner -o json | province shard kubernetes --store … | kubectl create -f -
+    """
+    journal = StoreJournal(Store.at(store))
+    fleet = load_fleet(journal.run.begun.environment)
+    place = fleet.sites.get(site) if site else fleet.primary_site
+    if place is None or not place.is_data_centre:
+        known = ", ".join(one.id for one in fleet.data_centres)
+        raise ProvinceError(f"--site {site}: is no data centre", hint=f"one of {known}", exit_code=ExitCode.USAGE)
+    order = order_of(fleet, place, journal.run.id, store, journal.count)
+    print_json(job(_template(sys.stdin.read()), order))
+
+
+@app.command()
 def status(
     store: Place, into: Annotated[Path | None, typer.Option(help="Write the end state.")] = None, as_json: Json = False
 ) -> None:
@@ -135,6 +158,21 @@ def abort(store: Place) -> None:
     journal = StoreJournal(Store.at(store))
     journal.add(Asked(time=datetime.now(UTC), wish="abort", who=operator()))
     typer.echo(f"run {journal.run.id} ends once its shards have heard of it: province shard status --store {store}")
+
+
+def _template(text: str) -> dict[str, Any]:
+    """What kubectl printed; ProvinceError when it is no object of Kubernetes."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ProvinceError(
+            f"standard input: {text[:40]!r} is no JSON object",
+            hint=f"kubectl get cronjob {SHARDS} --namespace {RUNNER} --output json prints it",
+            exit_code=ExitCode.BAD_DATA,
+        )
+    return found
 
 
 def _to_stderr(text: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints
 
 from province.fleet.calendar import Window
 from province.fleet.fact import Fact, FeatureId, Location, Names, NonBlank, Port, Slug, SourceRef
@@ -145,6 +146,30 @@ class BackupStore(Fact):
     source: SourceRef
 
 
+class RunStore(Fact):
+    """An S3-compatible store in which the shards of a roll-out keep facts and evidence (docs/adr/0040).
+
+    `addresses` are where `url` leads: network policies know no names. `credentials` names the secret in the runner's
+    room with the keys `id` and `key`; it is no fact and stands nowhere in git.
+    """
+
+    url: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+    addresses: Annotated[tuple[IPv4Address | IPv6Address, ...], Field(min_length=1)]
+    bucket: Slug
+    credentials: Slug
+    source: SourceRef
+
+    @property
+    def place(self) -> str:
+        """What the name of every run's place begins with."""
+        return f"s3://{self.bucket}/"
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it answers at."""
+        return urlsplit(self.url).port or 443
+
+
 class Cluster(Fact):
     """The site's Kubernetes cluster: one per site with its own etcd, never stretched over two sites."""
 
@@ -160,6 +185,7 @@ class Cluster(Fact):
     """How long before they run out the control planes' certificates are renewed; kubeadm makes them for a year."""
     provides: tuple[Provided, ...] = ()
     backup_store: BackupStore | None = None
+    run_store: RunStore | None = None
 
     @property
     def dual_stack(self) -> bool:

@@ -1,0 +1,34 @@
+"""The facts that a cluster needs to run shards, and that no site has yet: an image, and a store for runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+from province.fleet.fleet import Fleet
+from province.fleet.rooms import RUNNER, SHARD
+from province.fleet.site import RunStore, Site
+
+from .conftest import offering
+
+STORE = RunStore(
+    url="https://store.example:9000",
+    addresses=(ip_address("198.51.100.9"),),
+    bucket="runs",
+    credentials="runs",
+    source="A",
+)
+IMAGE = "echo"
+"""Stands for the image of shards, which nobody has made: any that has a digest would do."""
+
+
+def with_image(fleet: Fleet, image: str | None = IMAGE) -> Fleet:
+    part = fleet.platform[RUNNER]
+    shard = part.components[SHARD].model_copy(update={"image": image})
+    room = part.model_copy(update={"components": {SHARD: shard}})
+    return replace(fleet, platform={**fleet.platform, RUNNER: room})
+
+
+def ready(fleet: Fleet, site: Site) -> tuple[Fleet, Site]:
+    """The facts with everything that a runner needs at one site."""
+    return offering(with_image(fleet), site, run_store=STORE)
