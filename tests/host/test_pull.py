@@ -7,6 +7,7 @@ import json
 import pytest
 from testinfra.host import Host as Connection
 
+from province.pki.anchors import fingerprints
 from province.verify.expectations import Expected
 
 pytestmark = [pytest.mark.proves("communes"), pytest.mark.hosts("edge")]
@@ -46,10 +47,9 @@ def test_one_name_of_the_operators_authority_may_sign_and_for_nothing_else(
     host: Connection, expected: Expected
 ) -> None:
     """What is read is what OpenSSH reads: comments left out."""
-    (line,) = (
-        one for one in host.check_output("cat /etc/province-pull/allowed_signers").splitlines() if one[:1] != "#"
-    )
-    name, options, *key = line.split()
-    assert name == expected.facts["pull_signer"]
-    assert options == 'cert-authority,namespaces="province-pull"'
-    assert " ".join(key) == expected.trust.ssh_user_ca
+    text = host.check_output("cat /etc/province-pull/allowed_signers")
+    lines = [one.split(maxsplit=2) for one in text.splitlines() if one[:1] != "#"]
+    assert {(name, options) for name, options, _ in lines} == {
+        (expected.facts["pull_signer"], 'cert-authority,namespaces="province-pull"')
+    }
+    assert fingerprints("\n".join(key for *_, key in lines)) == fingerprints(expected.trust.ssh_user_ca)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -30,8 +31,13 @@ from province.manifest.rotations import (
     skipped,
 )
 from province.manifest.trust import stand_in
+from province.ops.actions.action import Scene
+from province.ops.actions.remote import SshRemote
+from province.ops.rotation import turning
 from province.ops.rotation.host_ca import known
 from province.ops.rotation.service_ca import ACCEPTED, SHOWN, readers
+from province.ops.rotation.user_ca import ACCEPTED as OPERATORS
+from province.ops.rotation.user_ca import SIGNERS, UserCa
 from province.pki import authority
 from province.pki.anchors import fingerprint, fingerprints, for_hosts, joined, parts
 
@@ -189,6 +195,27 @@ def test_a_rotation_brings_what_reads_the_files_and_nothing_else(lab: Fleet) -> 
     found = readers(manifest, (ACCEPTED, SHOWN))
     assert {"service_key", "certificate", "logging", "metrics", "relay", "dns"} <= set(found)
     assert not {"ssh", "tunnel", "firewall"} & set(found)
+
+
+def test_every_file_that_names_the_authority_of_operators_follows_it_line_by_line(
+    lab: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turning, "load_trust", stand_in)
+    trust = replace(stand_in(lab), ssh_user_ca="ssh-ed25519 old-of-operators\nssh-ed25519 new-of-operators")
+    builder = Builder(lab, trust)
+    scene = Scene(lab, SshRemote(lab), Path())
+    for name in ("phu-quoc-people", "rach-gia-services-1", "rach-gia-gateway-1"):
+        manifest = builder.build(lab.hosts[name])
+        naming = {path: file for path, file in manifest.files.items() if "of-operators" in file.content}
+        assert {file.capability for file in naming.values()} == set(
+            UserCa().owners(scene, lab.hosts[name], (OPERATORS, SIGNERS))
+        )
+        for path, file in naming.items():
+            lines = [line for line in file.content.splitlines() if "of-operators" in line]
+            assert len(lines) == 2, path
+            assert len({line.partition("ssh-ed25519")[0] for line in lines}) == 1, (
+                f"{path}: options of one are the other's"
+            )
 
 
 def test_a_register_that_cannot_be_read_names_its_key(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ class Rotate(Action):
     at any point, the same command goes on from what is true in the trust anchors and on the hosts.
 
     Way back: one step back at a time until the old one was let go: from `new-signs` to `--phase both`, from `both` to
-    `--phase old-only`. Afterwards another rotation leads on. Commit `inventories/<environment>/trust` after each step.
+    `--phase old-only`. Afterwards another rotation leads on. Commit `inventories/<environment>/trust` after each step,
+    and publish the bundles of nodes again once a new authority of operators signs (`province node pull publish`): what
+    the old one signed is refused as soon as it is let go.
     """
 
     verb: ClassVar[str] = "rotate"

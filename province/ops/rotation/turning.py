@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -101,6 +101,15 @@ class Turning(ABC):
         `anew`: read the trust anchors again, because a certificate was signed since.
         """
         with self._lock:
-            if self._builder is None or anew:
-                self._builder = Builder(scene.fleet, load_trust(scene.fleet))
-            return self._builder.build(host, only=tuple(only))
+            return self._built(scene, anew=anew).build(host, only=tuple(only))
+
+    def owners(self, scene: Scene, host: Host, paths: Collection[str]) -> tuple[str, ...]:
+        """The capabilities of a host that own one of these files; nothing is rendered."""
+        with self._lock:
+            known = self._built(scene).capabilities
+        return tuple(one.capability for one in known if one.applies(host) and set(paths) & set(one.files))
+
+    def _built(self, scene: Scene, *, anew: bool = False) -> Builder:
+        if self._builder is None or anew:
+            self._builder = Builder(scene.fleet, load_trust(scene.fleet))
+        return self._builder

@@ -20,7 +20,8 @@ from province.verify.signature import signer_of
 
 ACCEPTED = "/etc/ssh/province/operators_ca.pub"
 """sshd reads it anew for every connection: nothing has to be reloaded."""
-CAPABILITY = "ssh"
+SIGNERS = "/etc/province-pull/allowed_signers"
+"""Whose bundles a node believes when no controller comes (docs/adr/0039): those of the same authority."""
 CERTIFICATE = "-cert.pub"
 _ENTERED = re.compile(
     r"^(?P<at>\d+(?:\.\d+)?) .*: Accepted publickey for (?P<account>\S+) from .* ID (?P<id>.*) \(serial \d+\)"
@@ -62,7 +63,7 @@ class UserCa(Turning):
 
     def act(self, scene: Scene, host: Host, step: Step) -> str:
         """Tell it whom to accept; the host takes that back when nobody can enter any more."""
-        return self.bring(scene, host, step, (CAPABILITY,))
+        return self.bring(scene, host, step, self.owners(scene, host, (ACCEPTED, SIGNERS)))
 
     def settle(self, scene: Scene, step: Step) -> None:
         """Have the certificate of this controller signed by the authority that signs, where its key is here."""
