@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +12,6 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import inventories_root, load_fleet
 
 Edit = Callable[[str, str, str], None]
-
-
-@pytest.fixture(autouse=True)
-def _own_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command cuts tracebacks off for its whole process, which here is everybody's."""
-    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
 
 
 @pytest.fixture(scope="session")
