@@ -67,7 +67,7 @@ def modelled(fleet: Fleet, site: Site) -> Asked:
     """What the model says of the components that are delivered."""
     asked: Asked = {}
     for pods in platform_pods(fleet, site):
-        if pods.system in SOFTWARE:
+        if pods.system in SOFTWARE and pods.component in delivered(fleet.platform[pods.system]):
             asked[pods.system, pods.component] = (pods.count, pods.each)
     for system in fleet.systems_at(site):
         there = {*delivered(system), *databases(system, fleet.tiers[system.tier], site)}
