@@ -14,6 +14,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.manifest.trust import COPIES_SEAL, trust_folder
 from province.ops import copies as keeping
+from province.ops.question import over_ssh
 from province.pki import seal as seals
 from province.pki.authority import authority_folder
 from province.verify.selection import select_hosts
@@ -32,7 +33,7 @@ def status(hosts: Nodes = None, environment: Environment = "lab", as_json: Json 
     """Say how old the newest copy of each node at each site is; exit 9 when one is too old, 4 when a node is silent."""
     fleet = load_fleet(environment)
     nodes = [host.name for host in _nodes(fleet, hosts)]
-    found = dict(keeping.status(keeping.over_ssh(fleet), nodes))
+    found = keeping.status(over_ssh(fleet), nodes)
     if as_json:
         print_json(found)
     for node, told in found.items() if not as_json else ():
@@ -64,7 +65,7 @@ def drill(
     fleet = load_fleet(environment)
     if node not in fleet.hosts or fleet.hosts[node].host_class != "edge":
         raise ProvinceError(f"{node}: no such node in {environment}", exit_code=ExitCode.USAGE)
-    told = keeping.drill(fleet, keeping.over_ssh(fleet), node, site)
+    told = keeping.drill(fleet, over_ssh(fleet), node, site)
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     path, digest = keeping.record(into or fleet.root.parent / RECORDS, told, today)
     if as_json:
@@ -85,7 +86,7 @@ def thin(
 ) -> None:
     """Forget copies that are older than the model keeps them, free their room, and check what is left."""
     fleet = load_fleet(environment)
-    found = dict(keeping.thin(fleet, keeping.over_ssh(fleet), site))
+    found = dict(keeping.thin(fleet, over_ssh(fleet), site))
     if as_json:
         print_json(found)
     for box, told in found.items() if not as_json else ():

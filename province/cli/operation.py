@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from province.cli.apply import confirm, leave
 from province.cli.job import ready
-from province.cli.options import print_json
+from province.cli.options import Environment, Json, print_json
 from province.cli.watch import watching
 from province.errors import ExitCode
 from province.ops.actions.action import Scene, batches, chosen, look
-from province.ops.actions.catalogue import action_of
+from province.ops.actions.catalogue import ACTIONS, action_of
 from province.ops.actions.remote import SshRemote
+from province.ops.actions.runbook import purpose
 from province.ops.actions.told import narrated, planned
 from province.ops.workplace import Workplace
 from province.rollout.controller import Controller, Intent, Order
@@ -27,20 +30,54 @@ from province.rollout.plan import Plan
 from province.rollout.state import Run
 from province.verify.selection import select_hosts
 
+Verb = TypeVar("Verb", bound=Callable[..., None])
+
 
 @dataclass(frozen=True)
 class Call:
-    """What all verbs are told alike."""
+    """What all verbs are told alike: each field is an option of a command."""
 
-    environment: str
-    go: bool
-    reason: str
-    ticket: str
-    batch: int | None = None
-    failed_budget: float | None = None
-    yes_hosts: int | None = None
-    as_json: bool = False
-    emergency: bool = False
+    environment: Environment = "lab"
+    reason: Annotated[str, typer.Option(help="Why; the journal writes it down.")] = ""
+    ticket: Annotated[str, typer.Option(help="Where it was asked for.")] = ""
+    go: Annotated[bool, typer.Option("--go", help="Do it; else it is only said what would be done.")] = False
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help="At most so many hosts at a time.")] = None
+    failed_budget: Annotated[
+        float | None, typer.Option("--failed-budget", min=0, max=100, help="Percent of a batch that may fail.")
+    ] = None
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="Go over windows and freezes; needs --ticket, and the journal says so.")
+    ] = False
+    yes_hosts: Annotated[int | None, typer.Option(help="The number of hosts it is done on, for scripts.")] = None
+    as_json: Json = False
+
+
+def verb(app: typer.Typer, name: str, *, without: Collection[str] = ()) -> Callable[[Verb], Verb]:
+    """Make a function a command: the options of `Call` are added to its own parameters, but for those it is `without`.
+
+    The function gets them as its parameter `call`; its help is the purpose of the action with the same name.
+    """
+    hints = get_type_hints(Call, include_extras=True)
+    common = [
+        Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
+        for one in fields(Call)
+        if one.name not in without
+    ]
+
+    def made(function: Verb) -> Verb:
+        own = [one for one in signature(function, eval_str=True).parameters.values() if one.name != "call"]
+
+        def command(**told: Any) -> None:
+            call = Call(**{one.name: told.pop(one.name) for one in common})
+            function(**told, call=call)
+
+        both = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own] + common
+        command.__signature__ = Signature(both)  # type: ignore[attr-defined] # what typer makes options of
+        command.__annotations__ = {one.name: one.annotation for one in both}
+        app.command(name, help=purpose(ACTIONS[name]))(command)
+        return function
+
+    return made
 
 
 def operate(verb: str, arguments: Mapping[str, str], words: list[str], call: Call) -> None:

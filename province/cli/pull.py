@@ -17,7 +17,7 @@ from province.manifest.build import Builder
 from province.manifest.inventory import ssh_config
 from province.manifest.trust import load_trust
 from province.ops import pull as pulling
-from province.ops.copies import over_ssh
+from province.ops.question import over_ssh
 from province.verify.selection import select_hosts
 from province.verify.signature import Signer, signer_of
 
@@ -83,7 +83,7 @@ def status(hosts: Nodes = None, environment: Environment = "lab", as_json: Json 
     fleet = load_fleet(environment)
     names, ask = [host.name for host in _nodes(fleet, hosts)], over_ssh(fleet)
     there = dict(pulling.published(fleet, ask))
-    found = dict(pulling.pulled(ask, names))
+    found = pulling.pulled(ask, names)
     if as_json:
         print_json({"published": there, "nodes": found})
     for site, lie in there.items() if not as_json else ():

@@ -7,9 +7,7 @@ network, and is forgotten with it.
 from __future__ import annotations
 
 import json
-import shlex
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +18,7 @@ from province.fleet.fleet import Fleet
 from province.manifest.copies import stores
 from province.manifest.revoked import load_revoked
 from province.manifest.trust import register_of, trust_folder
-from province.ops.node_ssh import SSH_FAILED, SshContact
+from province.ops.question import Ask, answers
 from province.pki import seal
 from province.pki.authority import authority_folder
 
@@ -33,11 +31,6 @@ ALONE = (
     *("-p", "PrivateTmp=yes", "-p", "ProtectSystem=strict", "-p", "ProtectHome=yes", "-p", "NoNewPrivileges=yes"),
     *("-p", "StateDirectory=copies copies-drill", "-p", "StateDirectoryMode=0700", "-p", "UMask=0077"),
 )
-PATIENCE_S = 4 * 3600.0
-"""For restoring, or for thinning out, the copies of one node: a full queue over a slow disk."""
-
-Ask = Callable[[str, Sequence[str], str], str]
-"""Host, command and what it is given → what it printed. ConnectionError for a host out of reach."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +41,6 @@ class Box:
     place: str
     sealed: str
     revoked: bool
-
-
-def over_ssh(fleet: Fleet) -> Ask:
-    """Hosts as the environment's ssh_config knows them; ProvinceError when a command fails there."""
-
-    def ask(host: str, words: Sequence[str], given: str) -> str:
-        command = SshContact(fleet, host).words(shlex.join(words))
-        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-        said = done.stderr.strip()
-        if done.returncode == SSH_FAILED:
-            raise ConnectionError(said.splitlines()[-1] if said else "ssh gave no reason")
-        if done.returncode:
-            raise ProvinceError(f"{host}: {said or f'exit code {done.returncode}'}")
-        return done.stdout
-
-    return ask
 
 
 def boxes(fleet: Fleet, node: str) -> list[Box]:
@@ -86,15 +63,9 @@ def store_of(fleet: Fleet, site: str) -> str:
     return found[site].name
 
 
-def status(ask: Ask, nodes: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def status(ask: Ask, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Of each node: by site, how old the newest copy is and what stood against a later one; or why it does not say."""
-    for node in nodes:
-        try:
-            yield node, json.loads(ask(node, LOOK, ""))
-        except ConnectionError as error:
-            yield node, {"unreachable": str(error)}
-        except (ProvinceError, ValueError) as error:
-            yield node, {"trouble": str(error)}
+    return answers(ask, nodes, LOOK)
 
 
 def late(told: dict[str, Any]) -> list[str]:

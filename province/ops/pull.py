@@ -21,8 +21,8 @@ from province.fleet.pull import Span, open_spans
 from province.manifest.build import Builder
 from province.manifest.copies import stores
 from province.manifest.manifest import Manifest
-from province.ops.copies import Ask
 from province.ops.node_wire import code_digest, packed_for
+from province.ops.question import Ask, answers
 from province.rollout.batches import batches_of
 from province.verify.signature import Signer
 
@@ -139,15 +139,9 @@ def published(fleet: Fleet, ask: Ask) -> Iterator[tuple[str, dict[str, Any]]]:
             yield site, {"": str(error)}
 
 
-def pulled(ask: Ask, nodes: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def pulled(ask: Ask, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Of each node, what became of its last try."""
-    for node in nodes:
-        try:
-            yield node, json.loads(ask(node, LOOK, ""))
-        except ConnectionError as error:
-            yield node, {"unreachable": str(error)}
-        except (ProvinceError, ValueError) as error:
-            yield node, {"trouble": str(error)}
+    return answers(ask, nodes, LOOK)
 
 
 def shown(moment: float) -> str:

@@ -197,7 +197,7 @@ def test_a_burnt_node_is_restored_at_the_site_and_a_flipped_byte_is_found(
 ) -> None:
     """The controller opens what the node sealed; the record of the drill is one that the register of work can name."""
     copies.enrol(**{SPOILT: copied.sealed})
-    monkeypatch.setattr(keeping, "over_ssh", lambda _: copies.ask)
+    monkeypatch.setattr(verbs, "over_ssh", lambda _: copies.ask)
     monkeypatch.setattr(verbs, "load_fleet", lambda _: copies.fleet)
     words = ["copies", "drill", SPOILT, "--site", NEAR]
     done = CliRunner().invoke(app, words)

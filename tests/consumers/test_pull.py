@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from province.fleet.load import load_fleet
 from province.ops.node_wire import code_digest, sources
-from tests.unit.node_in_folder import HostInFolder, node_side
+from tests.unit.node_in_folder import node_side
 
 from .boxes import bare_box, may_make_boxes
 from .copies_nodes import asked
-from .copies_servers import Copies, at_work
 from .pull_nodes import (
     DAY_S,
     HOUR_S,
@@ -27,36 +24,12 @@ from .pull_nodes import (
     WANTED,
     Puller,
     bundles,
-    equip,
-    keys,
     link_code,
     pull,
     puller,
 )
 
 guard, journal, recovery = map(node_side, ("guard", "journal", "recovery"))
-
-
-@pytest.fixture(scope="module")
-def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copies]:
-    with at_work(Copies(load_fleet("lab"), tmp_path_factory.mktemp("pull"))) as made:
-        equip(made)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def first_day(copies: Copies) -> Puller:
-    return puller(copies, NODE, keys(copies.place / "keys", copies.fleet.environment.automation.name))
-
-
-@pytest.fixture
-def away(first_day: Puller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Puller]:
-    """The node as it was two days after its controller left; whoever runs the tests by SSH is none."""
-    monkeypatch.setattr(guard, "connection", lambda: "")
-    shutil.copytree(first_day.node.root, tmp_path / "node", symlinks=True)
-    yield Puller(first_day.copies, first_day.node, HostInFolder(tmp_path / "node"), first_day.signer)
-    for site in first_day.copies.sites.values():
-        (site.place / "bundles" / NODE).unlink(missing_ok=True)
 
 
 def test_a_node_without_a_controller_gets_there_and_a_second_pull_changes_nothing(away: Puller) -> None:

@@ -8,16 +8,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from province.fleet.load import load_fleet
-from tests.unit.node_in_folder import HostInFolder, node_side
+from tests.unit.node_in_folder import node_side
 
-from .copies_servers import Copies, at_work
 from .pull_nodes import (
     DAY_S,
     FAR,
@@ -28,36 +26,12 @@ from .pull_nodes import (
     WANTED,
     Puller,
     certify_for,
-    equip,
     keys,
     link_code,
     pull,
-    puller,
 )
 
 guard = node_side("guard")
-
-
-@pytest.fixture(scope="module")
-def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copies]:
-    with at_work(Copies(load_fleet("lab"), tmp_path_factory.mktemp("pull"))) as made:
-        equip(made)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def first_day(copies: Copies) -> Puller:
-    return puller(copies, NODE, keys(copies.place / "keys", copies.fleet.environment.automation.name))
-
-
-@pytest.fixture
-def away(first_day: Puller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Puller]:
-    """The node as it was two days after its controller left; whoever runs the tests by SSH is none."""
-    monkeypatch.setattr(guard, "connection", lambda: "")
-    shutil.copytree(first_day.node.root, tmp_path / "node", symlinks=True)
-    yield Puller(first_day.copies, first_day.node, HostInFolder(tmp_path / "node"), first_day.signer)
-    for site in first_day.copies.sites.values():
-        (site.place / "bundles" / NODE).unlink(missing_ok=True)
 
 
 def spoilt(text: str) -> bytes:

@@ -43,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], *words: str)
             raise answer
         return json.dumps(answer)
 
-    monkeypatch.setattr(keeping, "over_ssh", lambda _: ask)
+    monkeypatch.setattr(verbs, "over_ssh", lambda _: ask)
     return CliRunner().invoke(app, ["copies", "status", *NODES, *words])
 
 
