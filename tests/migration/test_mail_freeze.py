@@ -69,7 +69,6 @@ def test_a_session_that_its_relay_keeps_is_ended_between_messages(servers: tuple
 
 
 @pytest.mark.soak
-@pytest.mark.xfail(strict=False, reason="open: a run on overloaded cores doubled at least one (ADR 0030)")
 def test_no_delivery_is_cut_off_by_any_of_many_freezes(servers: tuple[MailServer, MailServer]) -> None:
     """What a server has kept it has answered, so a relay that sends the rest again doubles none (RFC 1047)."""
     way = MailWay(servers[0].store, servers[1].store)
