@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from province.errors import ProvinceError
 from province.fleet.migration import Move
 from province.migration.gates import Measured
-from province.migration.proofs import Backup, Book, Rehearsal, sha256_of
+from province.migration.proofs import Backup, Book, Rehearsal, Wiped, sha256_of
 
 GIB = 2**30
 
@@ -53,3 +54,25 @@ class Desk:
             return None
         file = self.folder / backup.file
         return backup if file.is_file() and sha256_of(file) == backup.sha256 else None
+
+    def kept(self, move: Move) -> Backup:
+        """That archive; ProvinceError without one, because nothing is wiped of which no copy is left."""
+        archive = self.archive(move)
+        if archive is None:
+            raise ProvinceError(f"{move.id}: no archive is kept", hint=f"province migrate backup {self.wave}")
+        return archive
+
+    def wiped(self, move: Move, what: str, kept: Backup) -> None:
+        """Write down that something of the old side is no more, and what is left of it."""
+        self.book.add(
+            Wiped(
+                time=self.now(),
+                wave=self.wave,
+                move=move.id,
+                who=self.who,
+                what=what,
+                approved_by=self.approved_by,
+                archive=kept.file,
+                archive_sha256=kept.sha256,
+            )
+        )

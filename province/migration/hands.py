@@ -160,7 +160,7 @@ def _of(environment: Environment, move: Move, desk: Desk) -> MoveHands:
         mail = environment.old_mailboxes[move.id]
         source = MailStore(Folder(mail.source), tuple(mail.source_programs.split()))
         target = MailStore(Folder(mail.target), tuple(mail.target_programs.split()))
-        return MailHands(MailWay(source, target), mail.spare, desk)
+        return MailHands(MailWay(source, target), desk, mail.spare)
     if move.method is Method.PHYSICAL:
         one = environment.old_standbys[move.id]
         place = Place(one.data, one.programs, one.owner, one.options, one.spare_port, one.host)

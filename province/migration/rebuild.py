@@ -20,7 +20,7 @@ from province.migration.files.hands import FilesHands
 from province.migration.files.note import Note, NoteBeside
 from province.migration.files.way import FilesWay
 from province.migration.gates import Measured
-from province.migration.proofs import Backup, Rehearsal, Wiped
+from province.migration.proofs import Backup, Rehearsal
 
 ASKED_TIMES = 20
 PATIENCE_S = 5
@@ -132,17 +132,7 @@ class RebuildHands:
         kept = self.desk.book.newest(Backup, move.id)
         if kept is None or kept.different:
             raise ProvinceError(f"{move.id}: no log is kept", hint=f"province migrate backup {self.desk.wave}")
-        proof = Wiped(
-            time=self.desk.now(),
-            wave=self.desk.wave,
-            move=move.id,
-            who=self.desk.who,
-            what=f"the service of {move.host} stays stopped",
-            approved_by=self.desk.approved_by,
-            archive=kept.file,
-            archive_sha256=kept.sha256,
-        )
-        self.desk.book.add(proof)
+        self.desk.wiped(move, f"the service of {move.host} stays stopped", kept)
 
     def _runs(self) -> bool:
         return self._shell(f"if {self.service.runs} >/dev/null 2>&1; then echo yes; fi") != ""

@@ -45,7 +45,7 @@ def way(servers: tuple[MailServer, MailServer]) -> MailWay:
 @pytest.fixture
 def conducted(way: MailWay, servers: tuple[MailServer, MailServer], tmp_path: Path) -> Conducted:
     spare = str(servers[0].place.parent / "spare")
-    return conduct_by(lambda desk: MailHands(way, spare, desk), Method.MAILBOXES, tmp_path)
+    return conduct_by(lambda desk: MailHands(way, desk, spare), Method.MAILBOXES, tmp_path)
 
 
 def forward(conducted: Conducted, last: Phase, after: Phase | None = None) -> None:
@@ -231,7 +231,7 @@ def test_killed_at_every_step_there_and_back_nothing_is_lost(
 ) -> None:
     source, target = (replace(one, settings=Mortal(one.settings.place)) for one in (way.source, way.target))
     mortal = MailWay(source, target)
-    conducted = conduct_by(lambda desk: MailHands(mortal, "/nowhere", desk), Method.MAILBOXES, tmp_path)
+    conducted = conduct_by(lambda desk: MailHands(mortal, desk, "/nowhere"), Method.MAILBOXES, tmp_path)
     move = conducted.order.moves[0]
     hands = conducted.hands.by_move[move.id]
     for phase in (Phase.PROVISIONED, Phase.REPLICATING):

@@ -9,24 +9,23 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from province.errors import ProvinceError
 from province.fleet.migration import Move, Phase
-from province.migration.desk import Desk
 from province.migration.files.folder import Folder, differing, pull
-from province.migration.files.note import Note
 from province.migration.files.way import FilesWay
 from province.migration.gates import Measured
-from province.migration.proofs import Backup, Rehearsal, Wiped, sha256_of
+from province.migration.noted import NotedHands
+from province.migration.proofs import Backup, Rehearsal, sha256_of
 
 SUFFIX = ".rehearsal"
 
 
 @dataclass(frozen=True)
-class FilesHands:
+class FilesHands(NotedHands[FilesWay]):
     """Acts on two folders, and measures them. Clocks do not matter here: content is compared, not times."""
 
-    way: FilesWay
-    desk: Desk
+    def wiped(self, move: Move) -> str:
+        """What is taken away at the end."""
+        return f"{self.way.source.path} of {move.host}"
 
     def phase(self, _move: Move) -> Phase:
         """Where a move stands, asked of both sides."""
@@ -57,35 +56,6 @@ class FilesHands:
             changes |= {"different": differing(here, there), "compared": many, "items": many}
             changes |= {"schema_same": way.source.shape() == way.target.shape(), "source_refuses_writes": True}
         return seen.model_copy(update=changes)
-
-    def act(self, move: Move, wanted: Phase) -> None:
-        """Bring a move to a phase."""
-        way = self.way
-        match wanted:
-            case Phase.PROVISIONED:
-                way.provision()
-            case Phase.REPLICATING:
-                way.replicate()
-            case Phase.REHEARSED | Phase.SOAKING:
-                way.write(self._noted(move).model_copy(update={"phase": wanted}))
-            case Phase.FROZEN:
-                way.freeze()
-            case Phase.CUT_OVER:
-                way.cut_over()
-            case Phase.RETIRED:
-                self._retire(move)
-            case Phase.ROLLED_BACK:
-                way.roll_back()
-            case _:
-                raise ProvinceError(f"{move.id}: nobody carries out {wanted}", hint="nothing was changed")
-
-    def written_since_cut_over(self, _move: Move, /) -> int | None:
-        """Nobody counts: what the new side took is copied back."""
-        return None
-
-    def strayed(self, _move: Move, /) -> int | None:
-        """Nobody can tell: what the new side takes reaches the old one on the way back only."""
-        return None
 
     def rehearse(self, move: Move) -> Rehearsal:
         """Copy into a folder beside the new one, as a move would; what nobody changed meanwhile is compared."""
@@ -150,31 +120,6 @@ class FilesHands:
         )
         self.desk.book.add(proof)
         return proof
-
-    def _retire(self, move: Move) -> None:
-        archive = self.desk.archive(move)
-        if archive is None:
-            raise ProvinceError(f"{move.id}: no archive is kept", hint=f"province migrate backup {self.desk.wave}")
-        note = self._noted(move)
-        self.way.wipe()
-        proof = Wiped(
-            time=self.desk.now(),
-            wave=self.desk.wave,
-            move=move.id,
-            who=self.desk.who,
-            what=f"{self.way.source.path} of {move.host}",
-            approved_by=self.desk.approved_by,
-            archive=archive.file,
-            archive_sha256=archive.sha256,
-        )
-        self.desk.book.add(proof)
-        self.way.write(note.model_copy(update={"phase": Phase.RETIRED}))
-
-    def _noted(self, move: Move) -> Note:
-        note = self.way.noted()
-        if note is None:
-            raise ProvinceError(f"{move.id}: nothing was provisioned", hint=f"province migrate status {self.desk.wave}")
-        return note
 
 
 def _read_again(file: Path) -> dict[str, str]:

@@ -6,27 +6,27 @@ import os
 import time
 from dataclasses import dataclass
 
-from province.errors import ProvinceError
 from province.fleet.migration import Move, Phase
-from province.migration.desk import Desk
-from province.migration.files.note import Note
 from province.migration.gates import Measured
 from province.migration.mailboxes.compare import compare
 from province.migration.mailboxes.store import copy, push
 from province.migration.mailboxes.way import MailWay
-from province.migration.proofs import Backup, Rehearsal, Wiped, sha256_of
+from province.migration.noted import NotedHands
+from province.migration.proofs import Backup, Rehearsal, sha256_of
 
 
 @dataclass(frozen=True)
-class MailHands:
+class MailHands(NotedHands[MailWay]):
     """Acts on the mailboxes of two servers, and measures them. Clocks do not matter: messages keep their own dates.
 
     `spare`: a folder on both hosts with room for a second copy.
     """
 
-    way: MailWay
     spare: str
-    desk: Desk
+
+    def wiped(self, move: Move) -> str:
+        """What is taken away at the end."""
+        return f"all mailboxes of {move.host}"
 
     def phase(self, _move: Move) -> Phase:
         """Where a move stands, asked of both sides."""
@@ -59,35 +59,6 @@ class MailHands:
             changes |= {"different": found.different, "compared": found.messages, "items": found.messages}
             changes |= {"schema_same": not found.shapes, "source_refuses_writes": True}
         return seen.model_copy(update=changes)
-
-    def act(self, move: Move, wanted: Phase) -> None:
-        """Bring a move to a phase."""
-        way = self.way
-        match wanted:
-            case Phase.PROVISIONED:
-                way.provision()
-            case Phase.REPLICATING:
-                way.replicate()
-            case Phase.REHEARSED | Phase.SOAKING:
-                way.write(self._noted(move).model_copy(update={"phase": wanted}))
-            case Phase.FROZEN:
-                way.freeze()
-            case Phase.CUT_OVER:
-                way.cut_over()
-            case Phase.RETIRED:
-                self._retire(move)
-            case Phase.ROLLED_BACK:
-                way.roll_back()
-            case _:
-                raise ProvinceError(f"{move.id}: nobody carries out {wanted}", hint="nothing was changed")
-
-    def written_since_cut_over(self, _move: Move, /) -> int | None:
-        """Nobody counts: what the new side took is copied back."""
-        return None
-
-    def strayed(self, _move: Move, /) -> int | None:
-        """Nobody can tell: what the new side takes reaches the old one on the way back only."""
-        return None
 
     def rehearse(self, move: Move) -> Rehearsal:
         """Copy all mailboxes beside the new ones, and from there beside the old ones, and compare; then all are gone.
@@ -180,28 +151,3 @@ class MailHands:
         found += ["the new side refuses mail"] if target.refuses() else []
         inboxes = {one.user for one in target.look(target.users(), content=False) if one.folder == "INBOX"}
         return (*found, *(f"{user} has no inbox on the new side" for user in source.users() if user not in inboxes))
-
-    def _retire(self, move: Move) -> None:
-        archive = self.desk.archive(move)
-        if archive is None:
-            raise ProvinceError(f"{move.id}: no archive is kept", hint=f"province migrate backup {self.desk.wave}")
-        note = self._noted(move)
-        self.way.wipe()
-        proof = Wiped(
-            time=self.desk.now(),
-            wave=self.desk.wave,
-            move=move.id,
-            who=self.desk.who,
-            what=f"all mailboxes of {move.host}",
-            approved_by=self.desk.approved_by,
-            archive=archive.file,
-            archive_sha256=archive.sha256,
-        )
-        self.desk.book.add(proof)
-        self.way.write(note.model_copy(update={"phase": Phase.RETIRED}))
-
-    def _noted(self, move: Move) -> Note:
-        note = self.way.noted()
-        if note is None:
-            raise ProvinceError(f"{move.id}: nothing was provisioned", hint=f"province migrate status {self.desk.wave}")
-        return note

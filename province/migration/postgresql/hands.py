@@ -17,7 +17,7 @@ from province.migration.postgresql.rehearsal import prove_backup
 from province.migration.postgresql.session import clock_offset_ms
 from province.migration.postgresql.strayed import strayed
 from province.migration.postgresql.way import Way
-from province.migration.proofs import Backup, Rehearsal, Wiped
+from province.migration.proofs import Backup, Rehearsal
 
 
 @dataclass(frozen=True)
@@ -154,25 +154,13 @@ class DatabaseHands:
     def _retire(self, move: Move) -> None:
         """Take the streams away, wipe the old database, and write that down; killed in between, it goes on."""
         noted = self._noted(move)
-        archive = self.desk.archive(move)
-        if archive is None:
-            raise ProvinceError(f"{move.id}: no archive is kept", hint=f"province migrate backup {self.desk.wave}")
+        archive = self.desk.kept(move)
         if not noted.wiping:
             self.way.let_go()
             noted = replace(noted, wiping=self.way.source.ask("SELECT current_database()"))
             mark.write(self.way.notes, noted)
         take_away(self.way.source.other("postgres"), noted.wiping)
-        proof = Wiped(
-            time=self.desk.now(),
-            wave=self.desk.wave,
-            move=move.id,
-            who=self.desk.who,
-            what=f"database {noted.wiping} of {move.host}",
-            approved_by=self.desk.approved_by,
-            archive=archive.file,
-            archive_sha256=archive.sha256,
-        )
-        self.desk.book.add(proof)
+        self.desk.wiped(move, f"database {noted.wiping} of {move.host}", archive)
         mark.write(self.way.notes, replace(noted, phase=Phase.RETIRED))
 
     def _roll_back(self, move: Move) -> None:

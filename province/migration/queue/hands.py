@@ -10,21 +10,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from province.errors import ProvinceError
 from province.fleet.migration import Move, Phase
-from province.migration.desk import Desk
 from province.migration.gates import Measured
-from province.migration.proofs import Backup, Rehearsal, Wiped, sha256_of
+from province.migration.noted import NotedHands
+from province.migration.proofs import Backup, Rehearsal, sha256_of
 from province.migration.queue.stream import Message
-from province.migration.queue.way import Note, QueueWay, copy, differing, filled, prefix_of, refuses, shape
+from province.migration.queue.way import QueueWay, copy, differing, filled, prefix_of, refuses, shape
 
 
 @dataclass(frozen=True)
-class QueueHands:
+class QueueHands(NotedHands[QueueWay]):
     """Acts on two queues, and measures them. Clocks do not matter here: order is a server's own."""
 
-    way: QueueWay
-    desk: Desk
+    def wiped(self, move: Move) -> str:
+        """What is taken away at the end."""
+        return f"stream {self.way.source.stream} of {move.host}"
 
     def phase(self, _move: Move) -> Phase:
         """Where a move stands, asked of both sides."""
@@ -63,35 +63,6 @@ class QueueHands:
             "source_refuses_writes": refuses(way.source),
         }
         return seen.model_copy(update=changes)
-
-    def act(self, move: Move, wanted: Phase) -> None:
-        """Bring a move to a phase."""
-        way = self.way
-        match wanted:
-            case Phase.PROVISIONED:
-                way.provision()
-            case Phase.REPLICATING:
-                way.replicate()
-            case Phase.REHEARSED | Phase.SOAKING:
-                way.write(self._noted(move).model_copy(update={"phase": wanted}))
-            case Phase.FROZEN:
-                way.freeze()
-            case Phase.CUT_OVER:
-                way.cut_over()
-            case Phase.RETIRED:
-                self._retire(move)
-            case Phase.ROLLED_BACK:
-                way.roll_back()
-            case _:
-                raise ProvinceError(f"{move.id}: nobody carries out {wanted}", hint="nothing was changed")
-
-    def written_since_cut_over(self, _move: Move, /) -> int | None:
-        """Nobody counts: what the new side took and nobody has done yet is copied back."""
-        return None
-
-    def strayed(self, _move: Move, /) -> int | None:
-        """Nobody can tell: what the new side takes reaches the old one on the way back only."""
-        return None
 
     def rehearse(self, move: Move) -> Rehearsal:
         """Copy what waits into a stream beside the new one, and from there into one beside the old one, and compare.
@@ -171,31 +142,6 @@ class QueueHands:
         found += ["the new side refuses messages"] if refuses(way.target) else []
         found += [f"consumer {one['durable_name']} lacks" for one in (way.lacking(note) if note else [])]
         return tuple(found)
-
-    def _retire(self, move: Move) -> None:
-        archive = self.desk.archive(move)
-        if archive is None:
-            raise ProvinceError(f"{move.id}: no archive is kept", hint=f"province migrate backup {self.desk.wave}")
-        note = self._noted(move)
-        self.way.source.remove()
-        proof = Wiped(
-            time=self.desk.now(),
-            wave=self.desk.wave,
-            move=move.id,
-            who=self.desk.who,
-            what=f"stream {self.way.source.stream} of {move.host}",
-            approved_by=self.desk.approved_by,
-            archive=archive.file,
-            archive_sha256=archive.sha256,
-        )
-        self.desk.book.add(proof)
-        self.way.write(note.model_copy(update={"phase": Phase.RETIRED}))
-
-    def _noted(self, move: Move) -> Note:
-        note = self.way.noted()
-        if note is None:
-            raise ProvinceError(f"{move.id}: nothing was provisioned", hint="province migrate status")
-        return note
 
 
 def _apart(here: list[Message], there: list[Message]) -> tuple[str, ...]:

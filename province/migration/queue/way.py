@@ -163,6 +163,10 @@ class QueueWay:
             if one["durable_name"] not in there:
                 self.source.consume(one)
 
+    def wipe(self) -> None:
+        """Take the old queue away."""
+        self.source.remove()
+
     def back(self, note: Note) -> bool:
         """Whether the old side is as it was: a way back that was killed is not over before."""
         lacking = {str(one["durable_name"]) for one in note.consumers} - names(self.source)
