@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
+from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
 from province.manifest.build import Builder
 from province.manifest.rotations import (
@@ -36,8 +37,8 @@ from province.ops.actions.remote import SshRemote
 from province.ops.rotation import turning
 from province.ops.rotation.host_ca import known
 from province.ops.rotation.service_ca import ACCEPTED, SHOWN, readers
-from province.ops.rotation.user_ca import ACCEPTED as OPERATORS
-from province.ops.rotation.user_ca import SIGNERS, UserCa
+from province.ops.rotation.turning import Step
+from province.ops.rotation.user_ca import UserCa
 from province.pki import authority
 from province.pki.anchors import fingerprint, fingerprints, for_hosts, joined, parts
 
@@ -203,13 +204,19 @@ def test_every_file_that_names_the_authority_of_operators_follows_it_line_by_lin
     monkeypatch.setattr(turning, "load_trust", stand_in)
     trust = replace(stand_in(lab), ssh_user_ca="ssh-ed25519 old-of-operators\nssh-ed25519 new-of-operators")
     builder = Builder(lab, trust)
-    scene = Scene(lab, SshRemote(lab), Path())
+    brought: dict[str, set[str]] = {}
+
+    def bring(_: UserCa, __: Scene, host: Host, ___: Step, only: tuple[str, ...]) -> str:
+        brought[host.name] = set(only)
+        return ""
+
+    monkeypatch.setattr(UserCa, "bring", bring)
+    scene, step = Scene(lab, SshRemote(lab), Path()), Step(None, Phase.OLD_ONLY, Phase.BOTH)
     for name in ("phu-quoc-people", "rach-gia-services-1", "rach-gia-gateway-1"):
         manifest = builder.build(lab.hosts[name])
         naming = {path: file for path, file in manifest.files.items() if "of-operators" in file.content}
-        assert {file.capability for file in naming.values()} == set(
-            UserCa().owners(scene, lab.hosts[name], (OPERATORS, SIGNERS))
-        )
+        UserCa().act(scene, lab.hosts[name], step)
+        assert {file.capability for file in naming.values()} == brought[name]
         for path, file in naming.items():
             lines = [line for line in file.content.splitlines() if "of-operators" in line]
             assert len(lines) == 2, path
