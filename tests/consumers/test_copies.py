@@ -110,6 +110,18 @@ def test_no_secret_is_copied_and_what_has_not_changed_only_once(copies: Copies, 
     assert not [line for line in listed.splitlines() if line.endswith(secret)]
 
 
+def test_a_node_that_has_its_new_key_before_its_certificate_waits(copies: Copies, copied: Node) -> None:
+    """While it is enrolled anew: no copy is made, the last one stays known, and no unit fails for it."""
+    known = told(copied, NEAR)
+    key = copied.root / "credentials/host.key"
+    right = key.read_bytes()
+    key.write_bytes((copies.node(SPOILT).root / "credentials/host.key").read_bytes())
+    done = copied.verb("make", NEAR)
+    key.write_bytes(right)
+    assert (done.returncode, "is being enrolled anew" in done.stdout) == (0, True), done.stderr
+    assert told(copied, NEAR)["made"] == known["made"]
+
+
 def test_a_site_that_is_off_is_told_and_the_other_has_its_copy(copies: Copies, copied: Node) -> None:
     node = copied
     known = told(node, NEAR)

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import shutil
 import ssl
 import subprocess
 import time
@@ -196,6 +197,16 @@ def test_when_a_relay_dies_the_other_one_is_used(site: Site, node: Node) -> None
     dead.start()
     assert node.verb("join").returncode == 0
     assert set(node.status()["prefer"]) == set(HUBS)
+
+
+def test_a_node_that_has_its_new_key_before_its_certificate_waits(site: Site) -> None:
+    """While it is enrolled anew: nobody can be joined, and no unit fails for it."""
+    one, other = site.node(NODE, *site.relays), site.node(FULL, *site.relays)
+    shutil.copy(other.place / "credentials/host.key", one.place / "credentials/host.key")
+    done = one.verb("join")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("is being enrolled anew") == len(HUBS)
+    assert one.status()["prefer"] == []
 
 
 def test_what_a_relay_takes(site: Site, node: Node) -> None:
