@@ -28,6 +28,7 @@ from province.fleet.rooms import check_rooms
 from province.fleet.sensors import check_sensors
 from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
+from province.fleet.time_sources import check_time
 from province.fleet.traffic import check_traffic
 from province.fleet.tunnels import check_room
 from province.fleet.updates import check_updates
@@ -213,6 +214,7 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     resolvers = ["router", *(id_ for id_, one in fleet.endpoints.items() if one.protocol is Protocol.DNS)]
     for forward in fleet.environment.forward_zones:
         yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
+    yield from check_time(fleet, file)
     moves = fleet.migration.moves if fleet.migration else {}
     sides = ("databases", "folders", "mailboxes", "queues", "standbys", "services", "names")
     for key in (f"old_{one}" for one in sides):

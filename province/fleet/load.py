@@ -270,7 +270,12 @@ def _overlaid_sites(sites: Mapping[str, Site], overlay: Environment, *, spare: b
         site = found[name]
         counts = {**change.hosts, **(change.spare_hosts if spare else {})}
         hosts = {
-            role: group.model_copy(update={"count": counts.get(role, group.count)})
+            role: group.model_copy(
+                update={
+                    "count": counts.get(role, group.count),
+                    "duties": tuple(dict.fromkeys((*group.duties, *change.duties.get(role, ())))),
+                }
+            )
             for role, group in site.hosts.items()
         }
         cluster = site.cluster

@@ -24,12 +24,13 @@ from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
+from province.fleet.time_sources import references
 from province.manifest.capability import DOMAIN, ZONE
 from province.manifest.passages import Passage, passages
 
 Network = IPv4Network | IPv6Network
 
-AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers"})
+AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers", "clocks"})
 """Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
 
 OWN = frozenset({"zones"})
@@ -233,6 +234,12 @@ class Peers:
 
     def _resolvers(self, host: Host) -> Iterable[NetworkPair]:
         return (single(self.address(one, host)) for one in self.site_hosts if Duty.DNS in one.duties)
+
+    def _clocks(self, host: Host) -> Iterable[NetworkPair]:
+        return (single(self.address(one, host)) for one in self.site_hosts if Duty.TIME in one.duties)
+
+    def _outside_clocks(self, host: Host) -> Iterable[Network]:
+        return (ip_network(one.host) for one in references(self.fleet, host) if one.host)
 
     def _registries(self, host: Host) -> Iterable[NetworkPair]:
         return (single(self.address(one, host)) for one in self.site_hosts if Duty.REGISTRY in one.duties)
