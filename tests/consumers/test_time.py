@@ -1,0 +1,154 @@
+"""Clocks by the real chronyd: a server that lies is outvoted, and the clock of a machine is handed on as it is.
+
+`tools/consumers` installs Debian's. Configurations are those that hosts get but for addresses, ports and folders.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from province.fleet.fleet import Fleet
+from province.fleet.load import load_fleet
+from province.fleet.site import Duty
+from province.manifest.build import Builder
+from province.manifest.trust import stand_in
+
+from .relay_servers import free_port
+from .test_exports import program
+
+FILE = "/etc/chrony/chrony.conf"
+SERVER = re.compile(r"^server \S+ iburst minpoll 4 maxpoll 6$", re.MULTILINE)
+NTP_EPOCH = 2_208_988_800
+LIE_S = 10.0
+BETWEEN = "minpoll -4 maxpoll -4"
+"""A sixteenth of a second from question to question: a test has not the minutes that a host has."""
+PATIENCE_S = "3"
+DRIFT = "100.0 1.0\n"
+"""A clock that once was found to gain 100 parts in a million: 0.2 ms in the two seconds of a test."""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Fleet:
+    return load_fleet("lab")
+
+
+def configuration(fleet: Fleet, name: str, place: Path) -> str:
+    """What a host gets, with folders of the test's own; nobody asks it on a socket."""
+    place.mkdir(parents=True)
+    text = Builder(fleet, stand_in(fleet)).build(fleet.hosts[name]).files[FILE].content
+    for folder in ("/var/lib/chrony", "/var/log/chrony"):
+        text = text.replace(folder, str(place))
+    return f"{text}bindcmdaddress /\npidfile {place}/pid\n"
+
+
+def clock(place: Path, text: str, *options: str) -> list[str]:
+    """The command line of a daemon that sets nothing."""
+    (place / "chrony.conf").write_text(text, encoding="utf-8")
+    return [program("chronyd"), "-x", "-U", "-u", "root", "-f", str(place / "chrony.conf"), *options]
+
+
+def compared(fleet: Fleet, name: str, place: Path, servers: list[tuple[str, int]]) -> str:
+    """What a host's daemon says of its clock when its declared servers are these, once it knows or gives up."""
+    text = configuration(fleet, name, place)
+    others = iter(servers)
+    text = SERVER.sub(lambda _: "server {} port {} iburst {}".format(*next(others), BETWEEN), text)
+    assert next(others, None) is None, "there are more servers than declared ones"
+    done = subprocess.run(
+        clock(place, text, "-Q", "-t", PATIENCE_S), capture_output=True, text=True, check=False, timeout=30
+    )
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def honest(fleet: Fleet, name: str, place: Path, addresses: list[str]) -> Iterator[list[tuple[str, int]]]:
+    """Time servers by the configuration of one, each at an address of its own."""
+    running = []
+    found = [(address, free_port()) for address in addresses]
+    try:
+        for address, port in found:
+            own = place / address
+            text = configuration(fleet, name, own) + f"bindaddress {address}\nport {port}\nallow 127.0.0.0/8\n"
+            (own / "chrony.drift").write_text(DRIFT, encoding="utf-8")
+            with (own / "log").open("wb") as log:
+                running.append(subprocess.Popen(clock(own, text, "-d"), stdout=log, stderr=log))
+        yield found
+    finally:
+        for one in running:
+            one.terminate()
+            one.wait()
+
+
+@contextmanager
+def liar() -> Iterator[tuple[str, int]]:
+    """A server whose clock is wrong, and which swears by it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        address, port = server.getsockname()
+
+        def answer() -> None:
+            while (asked := server.recvfrom(512))[0] != b"enough":
+                now = time.time() + LIE_S + NTP_EPOCH
+                stamp = struct.pack(">II", int(now), int(now % 1 * 2**32))
+                head = bytes([0b00_100_100, 1, 0, 0xEC]) + bytes(8) + b"GPS\0"
+                server.sendto(head + stamp + asked[0][40:48] + stamp + stamp, asked[1])
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield address, port
+        server.sendto(b"enough", (address, port))
+        thread.join()
+
+
+def off(said: str) -> float:
+    """By how much the clock is wrong, in seconds."""
+    found = re.search(r"System clock wrong by (-?[\d.]+) seconds", said)
+    assert found, said
+    return abs(float(found[1]))
+
+
+def time_server(fleet: Fleet) -> str:
+    return next(host.name for host in fleet.hosts.values() if Duty.TIME in host.duties)
+
+
+@pytest.mark.proves(96)
+@pytest.mark.parametrize("environment", ["lab", "production"])
+@pytest.mark.parametrize("host_class", ["edge", "bastion"])
+def test_a_server_that_lies_is_outvoted(environment: str, host_class: str, lab: Fleet, tmp_path: Path) -> None:
+    """With every server that the host declares, one of which is ten seconds ahead of the others."""
+    fleet = load_fleet(environment)
+    host = next(one for one in fleet.hosts.values() if one.host_class == host_class)
+    declared = len(SERVER.findall(configuration(fleet, host.name, tmp_path / "declared")))
+    assert declared >= fleet.province.clock.least_sources
+    addresses = [f"127.0.0.{number}" for number in range(2, declared + 1)]
+    with honest(lab, time_server(lab), tmp_path, addresses) as servers, liar() as wrong:
+        assert off(compared(fleet, host.name, tmp_path / "asks", [wrong, *servers])) < 0.1
+
+
+def test_of_two_servers_nobody_knows_which_one_lies(lab: Fleet, tmp_path: Path) -> None:
+    """Why the model asks for a third one."""
+    name = next(host.name for host in lab.hosts.values() if host.host_class == "edge")
+    with honest(lab, time_server(lab), tmp_path, ["127.0.0.2"]) as servers, liar() as wrong:
+        pair = [wrong, *servers] * 2
+        said = compared(lab, name, tmp_path / "asks", pair)
+    assert "no majority" in said
+
+
+def test_what_hands_on_the_machines_clock_lets_it_drift_nowhere(lab: Fleet, tmp_path: Path) -> None:
+    """It follows nobody, answers at once, and what a clock once drifted does not move it."""
+    host = next(one.name for one in lab.hosts.values() if one.host_class == "edge")
+    addresses = [f"127.0.0.{number}" for number in range(2, 6)]
+    with honest(lab, time_server(lab), tmp_path, addresses) as servers:
+        text = (tmp_path / addresses[0] / "chrony.conf").read_text(encoding="utf-8")
+        assert "server " not in text
+        time.sleep(2)
+        assert off(compared(lab, host, tmp_path / "asks", servers)) < 0.0001
