@@ -73,7 +73,6 @@ class Peers:
         self.facts: dict[str, dict[str, object]] = {}
         """What the model says of hosts, as far as somebody has asked (`view.host_facts`)."""
         self._resolved: dict[tuple[tuple[str, ...], str], Prefixes] = {}
-        """What was resolved already: most names mean the same to all nodes."""
         self._doing: dict[tuple[Duty, Slug | None], tuple[Host, ...]] = {}
         self._named: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -199,18 +198,24 @@ class Peers:
         if name.startswith(ZONE):
             return (self._zone(name.removeprefix(ZONE), host),)
         if name.startswith(DOMAIN):
-            return (self.fleet.province.addressing.bodies[RoutingDomain(name.removeprefix(DOMAIN))],)
+            return (self._domain(name.removeprefix(DOMAIN)),)
         return getattr(self, f"_{name.replace('-', '_')}")(host)  # type: ignore[no-any-return]
 
     def _zone(self, zone: str, host: Host) -> NetworkPair:
-        for interface in host.interfaces:
-            if interface.zone == zone:
-                return _network(interface)
+        own = {one.zone: one for one in host.interfaces}
+        if zone in own:
+            return _network(own[zone])
         raise ProvinceError(
             f"{host.name} is not connected to a zone {zone}",
-            hint=f"its zones are {', '.join(one.zone for one in host.interfaces if one.zone)}",
+            hint=f"its zones are {', '.join(filter(None, own))}",
             exit_code=ExitCode.BAD_DATA,
         )
+
+    def _domain(self, domain: str) -> NetworkPair:
+        known = self.fleet.province.addressing.bodies
+        if domain in known:
+            return known[RoutingDomain(domain)]
+        raise ProvinceError(f"there is no routing domain {domain}", hint=f"known: {', '.join(known)}")
 
     def _any(self, _: Host) -> Iterable[NetworkPair]:
         return (EVERYBODY,)
