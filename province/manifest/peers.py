@@ -72,7 +72,7 @@ class Peers:
         self.fleet = fleet
         self.facts: dict[str, dict[str, object]] = {}
         """What the model says of hosts, as far as somebody has asked (`view.host_facts`)."""
-        self._resolved: dict[tuple[tuple[str, ...], str], Prefixes] = {}
+        self._resolved: dict[tuple[tuple[str, ...], str], Prefixes] = {}  # most names mean the same to all nodes
         self._doing: dict[tuple[Duty, Slug | None], tuple[Host, ...]] = {}
         self._named: dict[tuple[str, str], dict[str, str]] = {}
 
