@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.node_in_folder import HostInFolder, a_file, a_part, node_module, run
+from tests.unit.node_in_folder import HostInFolder, a_file, a_part, applied, node_module, run
 
 
 @pytest.fixture
@@ -35,6 +35,12 @@ def test_the_source_is_in_place_before_packages_and_packages_before_other_files(
         assert "Dir::Etc::SourceList=/etc/apt/sources.list.d/m.sources" in call
         assert "Dir::Etc::SourceParts=/dev/null" in call
     assert install.endswith(" chrony")
+
+
+def test_the_versions_of_all_packages_are_written_down(host: HostInFolder) -> None:
+    host.write("/var/lib/dpkg/status", "Package: base-files\nStatus: install ok installed\nVersion: 13.8\n\n")
+    run(host, a_part(packages=["chrony"]))
+    assert applied(host)["packages"] == {"base-files": "13.8", "chrony": "1.0"}
 
 
 @pytest.mark.parametrize(("fails", "expected"), [("update", "does not answer"), ("install", "could not be installed")])
