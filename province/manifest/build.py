@@ -149,7 +149,7 @@ class Builder:
             return self._peers.resolve(names, host)
         except ProvinceError as error:
             line = line_with(self._roles / one.role / "manifest.yml", names)
-            raise BadData([Finding(shown(one), f"{line}{key}", ", ".join(names), error.message, error.hint)]) from error
+            raise BadData([Finding(shown(one), key, ", ".join(names), error.message, error.hint, line)]) from error
 
     def _ports(
         self, spec: ListenSpec | SendSpec, peers: tuple[str, ...], one: Capability, host: Host, view: Variables

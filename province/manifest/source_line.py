@@ -23,10 +23,10 @@ def line_named(said: str, path: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def line_with(file: Path, words: Iterable[str]) -> str:
-    """Where a file of ours has the first of these words that it has at all: `line 12, `; empty if nowhere."""
+def line_with(file: Path, words: Iterable[str]) -> int:
+    """The line at which a file of ours has the first of these words that it has at all; 0 if nowhere."""
     lines = file.read_text(encoding="utf-8").splitlines()
-    return next((f"line {n}, " for word in words for n, line in enumerate(lines, start=1) if word in line), "")
+    return next((number for word in words for number, line in enumerate(lines, start=1) if word in line), 0)
 
 
 def source_of(template: str, line: str, folder: Path = TEMPLATES) -> str:

@@ -116,8 +116,9 @@ def test_a_zone_that_a_host_does_not_have_names_the_line_of_the_role(
     line = next(n for n, one in enumerate(text.splitlines(), start=1) if "port: 1" in one)
     message = workshop.refusal(edge)
     assert "ansible/roles/common_one/manifest.yml\n" in message
-    assert f"  line {line}, {key}: " in message
+    assert f"  {key}: " in message
     assert said in message
+    assert f" (line {line})\n" in message
 
 
 def test_a_template_with_wrong_syntax_names_its_line(workshop: Workshop, edge: Host) -> None:
