@@ -57,6 +57,7 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
     if not findings:
         findings += check_room(fleet.province, len(fleet.nodes), fleet.origins["province"])
         findings += check_updates(fleet)
+        findings += check_time(fleet)
     if not findings:
         findings += check_sizing(fleet) or check_capacity(fleet)
     return findings
@@ -214,7 +215,6 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     resolvers = ["router", *(id_ for id_, one in fleet.endpoints.items() if one.protocol is Protocol.DNS)]
     for forward in fleet.environment.forward_zones:
         yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
-    yield from check_time(fleet, file)
     moves = fleet.migration.moves if fleet.migration else {}
     sides = ("databases", "folders", "mailboxes", "queues", "standbys", "services", "names")
     for key in (f"old_{one}" for one in sides):

@@ -28,8 +28,9 @@ def references(fleet: Fleet, host: Host) -> tuple[Endpoint, ...]:
     return tuple(one for one in named if one.host)
 
 
-def check_time(fleet: Fleet, file: str) -> Iterator[Finding]:
-    """Whom the time servers ask exists, and every host has enough sources. `file` is the environment's."""
+def check_time(fleet: Fleet) -> Iterator[Finding]:
+    """Whom the time servers ask exists, and every host has enough sources; for a plan whose addresses fit."""
+    file = f"{fleet.root.name}/{fleet.environment.id}/environment.yml"
     asked = fleet.environment.time_from
     known = [id_ for id_, one in fleet.endpoints.items() if one.protocol is Protocol.NTP]
     wrong = (
