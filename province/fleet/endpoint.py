@@ -87,8 +87,9 @@ def check_endpoints(
         if endpoint.verified and not endpoint.fit_for_production:
             mend = "give host, port and via, or set verified to false"
             found.append(Finding(file, f"{id_}.verified", "True", "verified, but not complete", mend))
-        if mend := _MENDS.get(endpoint.protocol) if endpoint.host and not _is_address(endpoint.host) else None:
-            found.append(Finding(file, f"{id_}.host", endpoint.host, "is no address", mend))
+        why = _MENDS.get(endpoint.protocol)
+        if why and endpoint.host and not _is_address(endpoint.host):
+            found.append(Finding(file, f"{id_}.host", endpoint.host, "is no address", why))
     return found + _without_endpoint(endpoints.values(), features, origins)
 
 

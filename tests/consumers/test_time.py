@@ -23,6 +23,7 @@ from province.fleet.site import Duty
 from province.manifest.build import Builder
 from province.manifest.trust import stand_in
 
+from .claimed import first_clock
 from .relay_servers import free_port
 from .test_exports import program
 
@@ -30,6 +31,7 @@ FILE = "/etc/chrony/chrony.conf"
 SERVER = re.compile(r"^server \S+ iburst minpoll 4 maxpoll 6$", re.MULTILINE)
 NTP_EPOCH = 2_208_988_800
 LIE_S = 10.0
+ALIVE_S = 10.0
 BETWEEN = "minpoll -4 maxpoll -4"
 """A sixteenth of a second from question to question: a test has not the minutes that a host has."""
 PATIENCE_S, SHORT_S = "20", "3"
@@ -86,6 +88,11 @@ def honest(fleet: Fleet, name: str, place: Path, addresses: list[str]) -> Iterat
             (own / "chrony.drift").write_text(DRIFT, encoding="utf-8")
             with (own / "log").open("wb") as log:
                 running.append(subprocess.Popen(clock(own, text, "-d"), stdout=log, stderr=log))
+        end = time.monotonic() + ALIVE_S
+        for address, port in found:
+            while not list(first_clock.asked([address], port)):
+                assert time.monotonic() < end, (place / address / "log").read_text(encoding="utf-8")
+                time.sleep(0.05)
         yield found
     finally:
         for one in running:

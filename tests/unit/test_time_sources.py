@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from province.errors import BadData
+from province.fleet.findings import BadData
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.manifest.build import Builder
