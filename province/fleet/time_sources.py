@@ -31,25 +31,22 @@ def references(fleet: Fleet, host: Host) -> tuple[Endpoint, ...]:
 def check_time(fleet: Fleet) -> Iterator[Finding]:
     """Whom the time servers ask exists, and every host has enough sources; for a plan whose addresses fit."""
     file = f"{fleet.root.name}/{fleet.environment.id}/environment.yml"
-    asked = fleet.environment.time_from
+    asked = () if fleet.environment.time_from == "machine" else fleet.environment.time_from
     known = [id_ for id_, one in fleet.endpoints.items() if one.protocol is Protocol.NTP]
-    wrong = (
-        []
-        if asked == "machine"
-        else [one for id_ in asked for one in unresolved(file, "time_from", id_, known, "clock")]
-    )
-    yield from wrong
-    servers = [host for host in fleet.hosts.values() if Duty.TIME in host.duties]
+    wrong = [finding for id_ in asked for finding in unresolved(file, "time_from", id_, known, "clock")]
+    yield from wrong or _too_few(fleet, file)
+
+
+def _too_few(fleet: Fleet, file: str) -> Iterator[Finding]:
+    """The first host that could not tell which of its sources is wrong; none where nobody serves the time at all."""
+    servers = {host.name for host in fleet.hosts.values() if Duty.TIME in host.duties}
     least = fleet.province.clock.least_sources
-    if wrong or not servers:
-        return
-    for host in fleet.hosts.values():
-        found = len(servers) - (host in servers) + len(references(fleet, host))
+    for host in fleet.hosts.values() if servers else ():
+        found = len(servers - {host.name}) + len(references(fleet, host))
         if found < least and not hands_on(fleet, host):
+            problem = f"{host.name} has {found} sources of time: nobody outvotes a wrong one"
             mend = (
                 f"give the duty to more hosts, {least} for everybody: their number in the site's file, or `duties` here"
             )
-            yield Finding(
-                file, "sites", "", f"{host.name} has {found} sources of time: nobody outvotes a wrong one", mend
-            )
+            yield Finding(file, "sites", "", problem, mend)
             return
