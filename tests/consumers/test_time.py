@@ -143,9 +143,11 @@ def liar() -> Iterator[tuple[str, int]]:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        yield address, port
-        server.sendto(b"enough", (address, port))
-        thread.join()
+        try:
+            yield address, port
+        finally:
+            server.sendto(b"enough", (address, port))
+            thread.join()
 
 
 def time_server(fleet: Fleet) -> str:
