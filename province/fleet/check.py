@@ -28,6 +28,7 @@ from province.fleet.rooms import check_rooms
 from province.fleet.sensors import check_sensors
 from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
+from province.fleet.time_sources import check_time
 from province.fleet.traffic import check_traffic
 from province.fleet.tunnels import check_room
 from province.fleet.updates import check_updates
@@ -56,6 +57,7 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
     if not findings:
         findings += check_room(fleet.province, len(fleet.nodes), fleet.origins["province"])
         findings += check_updates(fleet)
+        findings += check_time(fleet)
     if not findings:
         findings += check_sizing(fleet) or check_capacity(fleet)
     return findings

@@ -26,6 +26,7 @@ class Protocol(StrEnum):
     S3 = "s3"
     SYSLOG_TLS = "syslog-tls"
     DNS = "dns"
+    NTP = "ntp"
 
 
 class Via(StrEnum):
@@ -33,6 +34,13 @@ class Via(StrEnum):
 
     TSLCD = "tslcd"
     INTERNET = "internet"
+
+
+_MENDS = {
+    Protocol.DNS: "write the address: a resolver is what names are asked of",
+    Protocol.NTP: "write the address: a clock has to be right before a signed name can be checked",
+}
+"""What is found by its address only, and why."""
 
 
 class Endpoint(Fact):
@@ -79,9 +87,9 @@ def check_endpoints(
         if endpoint.verified and not endpoint.fit_for_production:
             mend = "give host, port and via, or set verified to false"
             found.append(Finding(file, f"{id_}.verified", "True", "verified, but not complete", mend))
-        if endpoint.protocol is Protocol.DNS and endpoint.host and not _is_address(endpoint.host):
-            mend = "write the address: a resolver is what names are asked of"
-            found.append(Finding(file, f"{id_}.host", endpoint.host, "is no address", mend))
+        why = _MENDS.get(endpoint.protocol)
+        if why and endpoint.host and not _is_address(endpoint.host):
+            found.append(Finding(file, f"{id_}.host", endpoint.host, "is no address", why))
     return found + _without_endpoint(endpoints.values(), features, origins)
 
 

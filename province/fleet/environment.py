@@ -22,7 +22,7 @@ from province.fleet.old_sides import (
     Watcher,
 )
 from province.fleet.province import AddressPlan, DomainName, ZoneName
-from province.fleet.site import HostRole, NetworkEngine
+from province.fleet.site import Duty, HostRole, NetworkEngine
 from province.fleet.system import Component
 
 
@@ -88,6 +88,8 @@ class SiteOverlay(Fact):
     hosts: dict[HostRole, NonNegativeInt] = Field(default_factory=dict)
     spare_hosts: dict[HostRole, NonNegativeInt] = Field(default_factory=dict)
     """What replaces `hosts` when the environment is asked to survive the loss of hosts (PROVINCE_SPARE)."""
+    duties: dict[HostRole, tuple[Duty, ...]] = Field(default_factory=dict)
+    """What hosts of a role do here beside their own duties, where those who should are too few."""
     network_engine: NetworkEngine | None = None
 
 
@@ -104,6 +106,9 @@ class Environment(Fact):
     """Where the service authority's key lies: with the controller, or where only its keeper can sign."""
     forward_zones: tuple[ForwardZone, ...] = ()
     """Whom the provincial resolvers ask for what is not the province's; without `.` they know nothing else."""
+    time_from: tuple[Slug, ...] | Literal["machine"] = ()
+    """Whom the time servers follow beside each other: endpoints with protocol `ntp`. `machine`: nobody, because the
+    clock of the machine under them is right already, and they hand it on."""
     communes: tuple[CommuneCode, ...] | Literal["all"] = "all"
     edge_paths: tuple[DeviceName, ...] | Literal["all"] = "all"
     """The paths that exist here; a lab on one machine has not the memory for all of them at once."""
@@ -147,6 +152,14 @@ class Environment(Fact):
     def accounts(self) -> tuple[Account, ...]:
         """Everybody who can log in to a host."""
         return (self.automation, *self.administrators, self.break_glass)
+
+    @model_validator(mode="after")
+    def _somebody_keeps_the_clock(self) -> Self:
+        if self.time_from == "machine" and self.platform.sets_clock:
+            raise ValueError(
+                "time_from: a host that sets its clock itself has no machine's; name endpoints with protocol ntp"
+            )
+        return self
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:

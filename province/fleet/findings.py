@@ -14,13 +14,17 @@ from province.errors import ExitCode, ProvinceError
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One problem: in which file, at which key, with which value, and how to mend it."""
+    """One problem: in which file, at which key, with which value, and how to mend it.
+
+    `line` is that of the key, or of what should hold it; 0 where nobody has looked (`located`).
+    """
 
     file: str
     key: str
     value: str
     problem: str
     mend: str
+    line: int = 0
 
     def as_dict(self) -> dict[str, str]:
         """The finding as `province check --json` prints it."""
@@ -46,7 +50,8 @@ def describe(findings: Iterable[Finding]) -> str:
             lines.append(file)
         where = f"{finding.key}: " if finding.key else ""
         value = f" (is {finding.value})" if finding.value else ""
-        lines.append(f"  {where}{finding.problem}{value}; {finding.mend}".removesuffix("; "))
+        line = f" (line {finding.line})" if finding.line else ""
+        lines.append(f"  {where}{finding.problem}{value}; {finding.mend}".removesuffix("; ") + line)
     lines.append(f"{len(ordered)} problem{'' if len(ordered) == 1 else 's'}; nothing was changed")
     return "\n".join(lines)
 

@@ -23,6 +23,7 @@ from province.fleet.environment import AddressOverlay, Environment
 from province.fleet.feature import Feature
 from province.fleet.findings import BadData, Finding, from_validation, nearest
 from province.fleet.fleet import Fleet
+from province.fleet.located import located
 from province.fleet.migration import Limits, Migration, MigrationWave, Move, OldHost
 from province.fleet.province import Province
 from province.fleet.references import unresolved
@@ -139,8 +140,7 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
     overlay_path = root / environment / "environment.yml"
     if not overlay_path.is_file():
         known = sorted(path.parent.name for path in root.glob("*/environment.yml"))
-        guess = nearest(environment, known)
-        hint = f'did you mean "{guess}"?' if guess else "known: " + ", ".join(known)
+        hint = f'did you mean "{guess}"?' if (guess := nearest(environment, known)) else "known: " + ", ".join(known)
         raise ProvinceError(f"no environment {environment!r} in {root}", hint=hint, exit_code=ExitCode.USAGE)
     reader = _Reader(root)
     base = root / fleet_dir
@@ -162,7 +162,7 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
     for name in ("province", "assumptions"):
         reader.origins[name] = reader.shown(base / f"{name}.yml")
     if reader.findings or province is None or overlay is None or registers is None or assumptions is None:
-        raise BadData(reader.findings)
+        raise BadData(located(reader.findings, root.parent))
     fleet = Fleet(
         root=root,
         province=_with_overlay(reader, province, overlay, overlay_path.parent),
@@ -182,9 +182,8 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
         migration=migration,
         origins=MappingProxyType(reader.origins),
     )
-    findings = [*reader.findings, *check_fleet(fleet, sites)]
-    if findings:
-        raise BadData(findings)
+    if findings := [*reader.findings, *check_fleet(fleet, sites)]:
+        raise BadData(located(findings, root.parent))
     return fleet
 
 
@@ -270,7 +269,12 @@ def _overlaid_sites(sites: Mapping[str, Site], overlay: Environment, *, spare: b
         site = found[name]
         counts = {**change.hosts, **(change.spare_hosts if spare else {})}
         hosts = {
-            role: group.model_copy(update={"count": counts.get(role, group.count)})
+            role: group.model_copy(
+                update={
+                    "count": counts.get(role, group.count),
+                    "duties": tuple(dict.fromkeys((*group.duties, *change.duties.get(role, ())))),
+                }
+            )
             for role, group in site.hosts.items()
         }
         cluster = site.cluster

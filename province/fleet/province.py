@@ -138,10 +138,15 @@ class Routing(Fact):
 
 
 class Clock(Fact):
-    """When a host's clock is an alarm: too far from its sources, or without any of them for too long."""
+    """When a host's clock is an alarm: too far from its sources, or without any of them for too long.
+
+    `least_sources`: so many sources every host has. Two that differ are no majority; of three, one may be wrong
+    (RFC 5905, section 11.2.1).
+    """
 
     maximum_offset_ms: PositiveInt
     maximum_silence_minutes: PositiveInt
+    least_sources: Annotated[int, Field(ge=3)]
     source: SourceRef
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from province.errors import ProvinceError
 from province.fleet.findings import BadData, Finding
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.manifest.capability import Capability, FileSpec, KeySpec, ListenSpec, Need, SendSpec, UnitSpec, UserSpec
 from province.manifest.contradictions import claimed_twice, refuse_contradictions, shown
 from province.manifest.manifest import Group, Key, Listen, ManagedFile, Manifest, Part, Send, Sysctl, Unit, User
-from province.manifest.peers import AT_SITES, peers_of
+from province.manifest.peers import AT_SITES, Prefixes, peers_of
 from province.manifest.render import TEMPLATES, renderer
 from province.manifest.roles import ROLES, by_name, load_capabilities
+from province.manifest.source_line import line_with
 from province.manifest.trust import Trust
 from province.manifest.view import host_view
 
@@ -28,6 +30,7 @@ class Builder:
         self.fleet = fleet
         self.trust = trust
         self.capabilities = load_capabilities(roles)
+        self._roles = roles
         self._renderer = renderer(templates)
         self._peers = peers_of(fleet)
 
@@ -129,7 +132,7 @@ class Builder:
         for one in chosen:
             for spec in one.listens:
                 for port, source in self._ports(spec, spec.source, one, host, view):
-                    found = self._peers.resolve(source, host)
+                    found = self._found(source, "listens.from", one, host)
                     process = self._text(spec.process, one, host, view)
                     yield Listen(port, spec.protocol, source, process, one.capability, found.ipv4, found.ipv6)
 
@@ -137,8 +140,16 @@ class Builder:
         for one in chosen:
             for spec in one.sends:
                 for port, to in self._ports(spec, spec.to, one, host, view):
-                    found = self._peers.resolve(to, host)
+                    found = self._found(to, "sends.to", one, host)
                     yield Send(port, spec.protocol, to, one.capability, found.ipv4, found.ipv6)
+
+    def _found(self, names: tuple[str, ...], key: str, one: Capability, host: Host) -> Prefixes:
+        """Who is meant by names of peers; a zone that the host does not have is a mistake of the role."""
+        try:
+            return self._peers.resolve(names, host)
+        except ProvinceError as error:
+            line = line_with(self._roles / one.role / "manifest.yml", names)
+            raise BadData([Finding(shown(one), key, ", ".join(names), error.message, error.hint, line)]) from error
 
     def _ports(
         self, spec: ListenSpec | SendSpec, peers: tuple[str, ...], one: Capability, host: Host, view: Variables

@@ -24,12 +24,13 @@ from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
+from province.fleet.time_sources import references
 from province.manifest.capability import DOMAIN, ZONE
 from province.manifest.passages import Passage, passages
 
 Network = IPv4Network | IPv6Network
 
-AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers"})
+AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers", "clocks"})
 """Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
 
 OWN = frozenset({"zones"})
@@ -71,8 +72,7 @@ class Peers:
         self.fleet = fleet
         self.facts: dict[str, dict[str, object]] = {}
         """What the model says of hosts, as far as somebody has asked (`view.host_facts`)."""
-        self._resolved: dict[tuple[tuple[str, ...], str], Prefixes] = {}
-        """What was resolved already: most names mean the same to all nodes."""
+        self._resolved: dict[tuple[tuple[str, ...], str], Prefixes] = {}  # most names mean the same to all nodes
         self._doing: dict[tuple[Duty, Slug | None], tuple[Host, ...]] = {}
         self._named: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -198,18 +198,24 @@ class Peers:
         if name.startswith(ZONE):
             return (self._zone(name.removeprefix(ZONE), host),)
         if name.startswith(DOMAIN):
-            return (self.fleet.province.addressing.bodies[RoutingDomain(name.removeprefix(DOMAIN))],)
+            return (self._domain(name.removeprefix(DOMAIN)),)
         return getattr(self, f"_{name.replace('-', '_')}")(host)  # type: ignore[no-any-return]
 
     def _zone(self, zone: str, host: Host) -> NetworkPair:
-        for interface in host.interfaces:
-            if interface.zone == zone:
-                return _network(interface)
+        own = {one.zone: one for one in host.interfaces}
+        if zone in own:
+            return _network(own[zone])
         raise ProvinceError(
             f"{host.name} is not connected to a zone {zone}",
-            hint=f"its zones are {', '.join(one.zone for one in host.interfaces if one.zone)}",
+            hint=f"its zones are {', '.join(filter(None, own))}",
             exit_code=ExitCode.BAD_DATA,
         )
+
+    def _domain(self, domain: str) -> NetworkPair:
+        known = self.fleet.province.addressing.bodies
+        if domain in known:
+            return known[RoutingDomain(domain)]
+        raise ProvinceError(f"there is no routing domain {domain}", hint=f"known: {', '.join(known)}")
 
     def _any(self, _: Host) -> Iterable[NetworkPair]:
         return (EVERYBODY,)
@@ -233,6 +239,12 @@ class Peers:
 
     def _resolvers(self, host: Host) -> Iterable[NetworkPair]:
         return (single(self.address(one, host)) for one in self.site_hosts if Duty.DNS in one.duties)
+
+    def _clocks(self, host: Host) -> Iterable[NetworkPair]:
+        return (single(self.address(one, host)) for one in self.site_hosts if Duty.TIME in one.duties)
+
+    def _outside_clocks(self, host: Host) -> Iterable[Network]:
+        return (ip_network(one.host) for one in references(self.fleet, host) if one.host)
 
     def _registries(self, host: Host) -> Iterable[NetworkPair]:
         return (single(self.address(one, host)) for one in self.site_hosts if Duty.REGISTRY in one.duties)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from province.errors import ExitCode, ProvinceError
 from province.fleet.documents import read_yaml
 from province.fleet.findings import BadData, Finding, from_validation, nearest
+from province.fleet.located import located
 from province.manifest.capability import CHECKOUT, SCOPES, Capability
 
 ROLES = CHECKOUT / "ansible" / "roles"
@@ -32,7 +33,7 @@ def load_capabilities(roles: Path = ROLES) -> tuple[Capability, ...]:
         except BadData as error:
             findings += error.findings
     if findings:
-        raise BadData(findings)
+        raise BadData(located(findings, roles.parents[1]))
     return tuple(sorted(found, key=lambda one: (one.order, one.role)))
 
 

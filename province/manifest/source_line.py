@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from jinja2 import Environment, meta
@@ -20,6 +21,12 @@ def line_named(said: str, path: str) -> int | None:
     after = said.partition(path)[2] or said
     found = PLACE.search(after)
     return int(found[1]) if found else None
+
+
+def line_with(file: Path, words: Iterable[str]) -> int:
+    """The line at which a file of ours has the first of these words that it has at all; 0 if nowhere."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next((number for word in words for number, line in enumerate(lines, start=1) if word in line), 0)
 
 
 def source_of(template: str, line: str, folder: Path = TEMPLATES) -> str:

@@ -9,6 +9,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
+from province.fleet.time_sources import hands_on, references
 from province.manifest.cluster import cluster_view, image_view, pod_routes
 from province.manifest.copies import copies_view
 from province.manifest.counter import counter_view
@@ -199,10 +200,14 @@ def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
 
     collectors = peers.with_duty(Duty.LOGS, host)
     clients = peers.resolve(("sites", "nodes"), host)
+    clock, handed_on = fleet.province.clock, hands_on(fleet, host)
     return {
-        "clock_maximum_offset_s": fleet.province.clock.maximum_offset_ms / 1000,
-        "clock_maximum_silence_s": fleet.province.clock.maximum_silence_minutes * 60,
-        "time_servers": offered(Duty.TIME),
+        "clock_maximum_offset_s": clock.maximum_offset_ms / 1000,
+        "clock_maximum_silence_s": clock.maximum_silence_minutes * 60,
+        "clock_least_sources": 0 if handed_on else clock.least_sources,
+        "clock_from_machine": handed_on,
+        "time_references": [{"name": one.id, "address": one.host} for one in references(fleet, host)],
+        "time_servers": [] if handed_on else offered(Duty.TIME),
         "client_prefixes": [*clients.ipv4, *clients.ipv6],
         "log_server": peers.named(collectors[0], host) if collectors else {},
         "name_servers": offered(Duty.DNS),

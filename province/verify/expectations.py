@@ -118,8 +118,13 @@ class Expected:
 
     @property
     def time_servers(self) -> frozenset[str]:
-        """Addresses that the clock is set by."""
+        """Addresses of the province's servers that the clock is set by."""
         return frozenset(server["ipv4"] for server in self.facts["time_servers"])
+
+    @property
+    def time_references(self) -> frozenset[str]:
+        """Addresses outside of the province that the clock is set by."""
+        return frozenset(reference["address"] for reference in self.facts["time_references"])
 
     @property
     def resolvers(self) -> frozenset[str]:

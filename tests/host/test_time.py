@@ -44,16 +44,25 @@ def test_one_clock_daemon(packages: frozenset[str], units: dict[str, dict[str, s
 def test_the_clock_follows_the_declared_servers_only(host: Connection, expected: Expected) -> None:
     """Time from an unknown server makes every log worthless as evidence."""
     sources = facts.parse_time_sources(host.check_output(facts.TIME_SOURCES))
-    assert {one.address for one in sources} == expected.time_servers
+    assert {one.address for one in sources} == expected.time_servers | expected.time_references
 
 
 @control(61)
 @pytest.mark.proves(96)
 @pytest.mark.hosts("edge", "gateway", "bastion", "control-plane", "worker", "storage", "ingress")
-def test_a_server_of_the_province_answers(host: Connection, acting_host: Connection) -> None:
-    """Over the lines to the communes as well as inside a site."""
+def test_a_server_of_the_province_answers(host: Connection, acting_host: Connection, expected: Expected) -> None:
+    """Over the lines to the communes as well as inside a site; who hands on the machine's clock follows nobody."""
     sources = facts.parse_time_sources(settled(host, acting_host).check_output(facts.TIME_SOURCES))
-    assert [one.address for one in sources if one.selected and one.reachable] != []
+    followed = [one.address for one in sources if one.selected and one.reachable]
+    assert (followed != []) == (expected.time_servers != set())
+
+
+@control(61)
+def test_enough_servers_answer_to_outvote_one(host: Connection, acting_host: Connection, expected: Expected) -> None:
+    """Of two servers that differ nobody knows which one lies (RFC 5905, section 11.2.1)."""
+    sources = facts.parse_time_sources(settled(host, acting_host).check_output(facts.TIME_SOURCES))
+    answering = [one.address for one in sources if one.reachable]
+    assert len(answering) >= expected.facts["clock_least_sources"], f"{answering} of {sorted(expected.time_servers)}"
 
 
 @control(61)

@@ -34,7 +34,7 @@ def alarm(**limits: float) -> str:
 
 
 def test_every_host_hears_every_time_server() -> None:
-    """With one server of two nobody notices the fault, until the other one is off."""
+    """A server that is not heard is missed only when another one is wrong, and then it is too late."""
 
     def silent() -> dict[str, str]:
         rows = {name: on(name, "sudo chronyc -c -n sources").splitlines() for name in FLEET.hosts}

@@ -129,7 +129,7 @@ def _province() -> dict[str, Any]:
             "site_zone_ipv4": 24,
             "role_stride": 16,
         },
-        "clock": {"maximum_offset_ms": 100, "maximum_silence_minutes": 20, "source": "A"},
+        "clock": {"maximum_offset_ms": 100, "maximum_silence_minutes": 20, "least_sources": 3, "source": "A"},
         "monitoring": {
             "every_s": 30,
             "facts_s": 300,

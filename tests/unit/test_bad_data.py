@@ -25,8 +25,8 @@ def test_a_typo_names_file_key_and_the_nearest_key(data: Path, edit: Edit) -> No
     edit(PHU_QUOC, "party:  {mbps:", "party:  {mpbs:")
     assert problems(data) == (
         "inventories/fleet/communes/31078-dac-khu-phu-quoc.yml\n"
-        "  lines.party.mbps: missing; add this key\n"
-        '  lines.party.mpbs: unknown key; did you mean "mbps"?\n'
+        "  lines.party.mbps: missing; add this key (line 7)\n"
+        '  lines.party.mpbs: unknown key; did you mean "mbps"? (line 7)\n'
         "2 problems; nothing was changed"
     )
 
@@ -35,7 +35,7 @@ def test_a_wrong_value_is_shown(data: Path, edit: Edit) -> None:
     edit(PHU_QUOC, "lat: 10.275", "lat: 102.75")
     assert problems(data) == (
         "inventories/fleet/communes/31078-dac-khu-phu-quoc.yml\n"
-        "  location.lat: input should be less than or equal to 90 (is 102.75); correct this value\n"
+        "  location.lat: input should be less than or equal to 90 (is 102.75); correct this value (line 5)\n"
         "1 problem; nothing was changed"
     )
 

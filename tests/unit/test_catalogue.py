@@ -80,9 +80,12 @@ def test_one_row_is_documentation_and_says_why(fleet: Fleet) -> None:
 
 def test_a_row_without_its_system_is_found(data: Path, edit: Edit) -> None:
     edit(MAIL, "features: [28]", "features: []")
+    rows = (data / "fleet/features.yml").read_text(encoding="utf-8").splitlines()
+    line = next(number for number, row in enumerate(rows, start=1) if row.startswith("- {id: 28,"))
     assert problems(data) == (
         "inventories/fleet/features.yml\n"
-        "  28.kinds: no system declares row 28 (Official e-mail) (is NS); name the row in the `features` of a system\n"
+        "  28.kinds: no system declares row 28 (Official e-mail) (is NS); name the row in the `features` of a system "
+        f"(line {line})\n"
         "1 problem; nothing was changed"
     )
 

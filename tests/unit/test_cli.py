@@ -51,6 +51,7 @@ def test_check_lists_findings_as_json_with_its_own_exit_code(data: Path, edit: E
             "value": "",
             "problem": "unknown key",
             "mend": 'did you mean "wifi"?',
+            "line": 12,
         }
     ]
 

@@ -100,6 +100,27 @@ def test_a_variable_that_does_not_exist_names_template_line_and_host(workshop: W
     assert edge.name in message
 
 
+@pytest.mark.parametrize(
+    ("more", "key", "said"),
+    [
+        ("listens:\n  - {port: 1, from: [zone/userz], process: a}", "listens.from", "is not connected to a zone userz"),
+        ("sends:\n  - {port: 1, to: [zone/dmz]}", "sends.to", "is not connected to a zone dmz"),
+        ("sends:\n  - {port: 1, to: [domain/goverment]}", "sends.to", "there is no routing domain goverment"),
+    ],
+)
+def test_a_zone_that_a_host_does_not_have_names_the_line_of_the_role(
+    more: str, key: str, said: str, workshop: Workshop, edge: Host
+) -> None:
+    workshop.role("common_one", more)
+    text = (workshop.roles / "common_one/manifest.yml").read_text(encoding="utf-8")
+    line = next(n for n, one in enumerate(text.splitlines(), start=1) if "port: 1" in one)
+    message = workshop.refusal(edge)
+    assert "ansible/roles/common_one/manifest.yml\n" in message
+    assert f"  {key}: " in message
+    assert said in message
+    assert f" (line {line})\n" in message
+
+
 def test_a_template_with_wrong_syntax_names_its_line(workshop: Workshop, edge: Host) -> None:
     workshop.role("common_one", file("common_one", "a"), a="{{ header }}\n{% if %}\n")
     message = workshop.refusal(edge)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.node_in_folder import HostInFolder, a_file, a_part, a_unit, node_module, run
+from tests.unit.node_in_folder import HostInFolder, a_file, a_part, a_unit, applied, node_module, run
 
 
 @pytest.fixture
@@ -74,6 +74,12 @@ def test_what_nobody_declares_starts_if_a_boot_would_start_it(host: HostInFolder
     }
     run(host, a_part(packages=["chrony", "cron", "late"], units={"chrony.service": a_unit(state="stopped")}))
     assert [call for call in host.calls if " start " in call] == ["systemctl start -- cron.service"]
+
+
+def test_the_versions_of_declared_packages_are_written_down(host: HostInFolder) -> None:
+    host.write("/var/lib/dpkg/status", "Package: bird2\nStatus: install ok installed\nVersion: 2.17\n\n")
+    run(host, a_part(packages=["bird2", "chrony"]))
+    assert applied(host)["packages"] == {"bird2": "2.17", "chrony": "1.0"}
 
 
 @pytest.mark.parametrize(("fails", "expected"), [("update", "does not answer"), ("install", "could not be installed")])
