@@ -96,14 +96,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _classes_of_controls(metafunc: pytest.Metafunc, run: Verification, where: str) -> frozenset[str]:
-    """The classes of hosts that the test's controls apply to by the model; without a control, all."""
+    """The classes of hosts that tell about the test's controls by the model; without a control, all."""
     numbers = _controls(metafunc.definition)
     unknown = [number for number in numbers if number not in run.fleet.controls]
     if unknown:
         raise ProvinceError(f"{where}: control {unknown[0]} is not in controls.yml", exit_code=ExitCode.USAGE)
     if not numbers:
         return frozenset(host.host_class for host in run.hosts)
-    return frozenset(str(one) for number in numbers for one in run.fleet.controls[number].applies_to)
+    return frozenset(one for number in numbers for one in run.fleet.controls[number].told_by)
 
 
 def _controls(item: pytest.Item) -> tuple[int, ...]:
