@@ -37,9 +37,13 @@ class Told:
 
 
 class Listener:
-    """The second process's plugin in place of the terminal: keeps how checks ended, and what else went wrong."""
+    """What the second process has in place of the terminal: keeps how checks ended, and what else went wrong.
+
+    pytest asks the plugin of that name how the terminal shows colours, so `_tw` stays what it was.
+    """
 
     def __init__(self, config: pytest.Config, reports: list[object]) -> None:
+        self._tw = config.get_terminal_writer()
         self._config = config
         self._reports = reports
 
@@ -123,9 +127,9 @@ def _found(session: pytest.Session, run: Verification, items: Sequence[pytest.It
     assert answers is not None and evidence is not None  # noqa: S101, PT018 - it gathers, and has begun
     answers.asked, answers.missed, answers.refused, answers.found = {}, {}, Counter(), 0
     run.file_into(Aside(evidence, told.records))
-    plugins = session.config.pluginmanager
+    listener, plugins = Listener(session.config, told.reports), session.config.pluginmanager
     plugins.unregister(name="terminalreporter")
-    plugins.register(Listener(session.config, told.reports), "beside")
+    plugins.register(listener, "terminalreporter")
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     told.asked, told.missed, told.refused, told.found = answers.asked, answers.missed, answers.refused, answers.found
