@@ -71,7 +71,7 @@ class Standing:
     @property
     def elsewhere(self) -> tuple[str, ...]:
         """Where else it applies, which neither hosts nor records tell: the cluster's objects."""
-        planes = any(one.host.host_class == AppliesTo.CONTROL_PLANE for one in self.on_hosts)
+        planes = any(one.host.host_class == AppliesTo.CONTROL_PLANE.value for one in self.on_hosts)
         told = {
             *HOST_CLASSES,
             *([AppliesTo.PROCESS] if self.records else []),
@@ -109,7 +109,7 @@ class Controls:
     @cached_property
     def _asked_of_clusters(self) -> frozenset[int]:
         """The controls that some control plane was asked about."""
-        hosts = (host for host in self.report.fleet.hosts.values() if host.host_class == AppliesTo.CONTROL_PLANE)
+        hosts = (host for host in self.report.fleet.hosts.values() if host.host_class == AppliesTo.CONTROL_PLANE.value)
         records = (record for host in hosts for record in self.report.records.get(host.name, {}).values())
         return frozenset(number for record in records for number in record.controls)
 
