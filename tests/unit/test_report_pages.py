@@ -163,16 +163,6 @@ def test_a_control_that_no_host_can_tell_has_no_evidence(lab: Fleet) -> None:
     assert page.warnings == ("What follows cannot be told from hosts and has no evidence here: cluster objects",)
 
 
-def test_clusters_are_told_of_by_their_control_planes_and_one_that_was_not_asked_does_not_pass(lab: Fleet) -> None:
-    planes = [name for name, host in lab.hosts.items() if host.host_class == "control-plane"]
-    assert len(planes) == 2, "one cluster at each site"
-    both = Controls(report(lab, *(record(name, control=79) for name in planes)))
-    assert both.standings[79].state is State.PASS
-    assert both.standings[79].elsewhere == ()
-    assert both.standings[77].elsewhere == ("cluster",)
-    assert Controls(report(lab, record(planes[0], control=79))).standings[79].state is State.NO_EVIDENCE
-
-
 def test_a_record_of_work_counts_while_it_is_young_good_and_the_file_that_was_named(tmp_path: Path) -> None:
     (tmp_path / "drill.log").write_bytes(b"restored in 11 minutes\n")
     digest = sha256(b"restored in 11 minutes\n").hexdigest()
