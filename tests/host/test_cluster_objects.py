@@ -19,15 +19,18 @@ from province.verify.marks import control
 
 pytestmark = [pytest.mark.hosts("control-plane"), pytest.mark.proves(31, 78)]
 
-GET = "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=20s -o json get"
+GET = "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=20s get -o json"
 KINDS = "namespaces,resourcequotas,limitranges,networkpolicies,deployments,services,pods"
 STORED = f"{GET} {KINDS} --all-namespaces"
 POLICIES = f"{GET} validatingadmissionpolicies,validatingadmissionpolicybindings"
 TIMES = (
     "ps -o etimes= -p 1; date +%s; find /etc/kubernetes/manifests/etcd.yaml /var/lib/etcd-snapshots -type f "
-    "! -name '.new*' -printf '%T@\\n' 2> /dev/null"
+    "! -name '.new*' -printf '%T@\\n' 2> /dev/null || true"
 )
-"""For how long the host has been up, what time it is there, and when its etcd and each copy of it were written."""
+"""For how long the host has been up, what time it is there, and when its etcd and each copy of it were written.
+
+Before the first copy there is no folder for them.
+"""
 EVERY_HOURS = {"hourly": 1, "daily": 24, "weekly": 168}
 """The words of systemd.time(7) that a calendar of copies may be."""
 HOUR = 3_600
