@@ -34,6 +34,7 @@ from province.cli import (
     provision,
     render,
     runs,
+    schedule,
     shard,
     show,
     signatures,
@@ -81,6 +82,7 @@ app.command("calendar")(calendar.calendar)
 app.command("updates")(updates.updates)
 app.command("why")(runs.why)
 app.command("drift")(drift.find_drift)
+app.command("schedule")(schedule.schedule)
 app.command("enrol")(enrol.enrol)
 app.command("sign")(enrol.sign)
 app.command("provision")(provision.provision)

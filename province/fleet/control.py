@@ -76,6 +76,12 @@ class Control(Fact):
     features: tuple[FeatureId, ...] = ()
 
     @property
+    def told_by(self) -> frozenset[str]:
+        """The classes of hosts that show its state; objects of a cluster are asked for on its control planes."""
+        planes = {AppliesTo.CONTROL_PLANE} if AppliesTo.CLUSTER in self.applies_to else set()
+        return frozenset(str(one) for one in {*self.applies_to, *planes} if one in HOST_CLASSES)
+
+    @property
     def cis_ids(self) -> tuple[str, ...]:
         """The single items, with runs spelled out and marks left off; a whole section stays as it is."""
         return tuple(id_ for item in self.cis_debian_13 for id_ in _items(item.split(" ")[0]))

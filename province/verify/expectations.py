@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
@@ -40,7 +41,7 @@ class Expected:
     def __repr__(self) -> str:
         return f"Expected({self.host.name})"
 
-    @property
+    @cached_property
     def addresses(self) -> dict[str, frozenset[IPv4Interface | IPv6Interface]]:
         """Addresses by device, those inside the tunnels included."""
         found: dict[str, frozenset[IPv4Interface | IPv6Interface]] = {
@@ -50,12 +51,12 @@ class Expected:
             found[one["device"]] = frozenset({IPv4Interface(one["ipv4"]), IPv6Interface(one["ipv6"])})
         return found
 
-    @property
+    @cached_property
     def tunnels(self) -> list[dict[str, Any]]:
         """The host's tunnel devices, with the public keys of those peers that are enrolled."""
         return with_keys(tunnel_devices(self.fleet, self.host), self.trust.enrolled.keys)
 
-    @property
+    @cached_property
     def peers(self) -> dict[str, dict[str, frozenset[str]]]:
         """What each enrolled peer of each tunnel device may send from."""
         return {
@@ -87,13 +88,13 @@ class Expected:
         """Protocol, port and process of every declared door."""
         return frozenset((one.protocol, one.port, one.process) for one in self.manifest.listens)
 
-    @property
+    @cached_property
     def ways_in(self) -> dict[tuple[str, int], frozenset[str]]:
         """Who may come to which protocol and port; who may hold a shared address hears the others say that they do."""
         planes = [one["ipv4"] for one in self.facts["cluster_control_planes"]] if self._shared_address_group else []
         return _peers(self.manifest.listens) | ({("", 0): covering(planes)} if planes else {})
 
-    @property
+    @cached_property
     def ways_out(self) -> dict[tuple[str, int], frozenset[str]]:
         """Whom the host may connect to at which protocol and port; a node of a cluster reaches its pods at all."""
         anything = {*self.facts["cluster_pods"], *self._shared_address_group}
@@ -148,7 +149,7 @@ class Expected:
         foreign = [pair for domain, pair in bodies.items() if domain is not self.host.routing_domain]
         return frozenset(str(network) for pair in foreign for network in (pair.ipv4, pair.ipv6))
 
-    @property
+    @cached_property
     def files(self) -> dict[str, File]:
         """Every managed file, by path."""
         return {
@@ -156,7 +157,7 @@ class Expected:
             for path, one in self.manifest.files.items()
         }
 
-    @property
+    @cached_property
     def all_settings(self) -> dict[str, str]:
         """Kernel settings by name, whoever decides them."""
         return {**self.settings(live=True), **self.settings(live=False)}

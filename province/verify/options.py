@@ -9,6 +9,9 @@ import pytest
 from province.verify.connection import TRANSPORTS
 from province.verify.evidence import ROUTINE
 
+WORTH = 40
+"""Hosts from which on a second process saves more than parting and coming together takes."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of a run."""
@@ -45,4 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         metavar="PATH",
         help="file with the commands that hosts are going to be asked (default: .province/ENVIRONMENT/commands.json)",
+    )
+    group.addoption(
+        "--second-process-from",
+        type=int,
+        default=WORTH,
+        metavar="HOSTS",
+        help=f"how many hosts it takes for two processes to share the checks (default: {WORTH})",
     )

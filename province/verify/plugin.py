@@ -18,13 +18,16 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
 from province.verify.check import Check, Target
+from province.verify.items import begin, parameters, target_of
 from province.verify.marks import declared_words, fits
 from province.verify.outcome import SHOWN, Outcome, exit_code_of
 from province.verify.selection import select_hosts
 from province.verify.session import NOT_SEALED, VERIFICATION, Verification
 from province.verify.transport import Unreachable
 
-pytest_plugins = ["province.verify.options", "province.verify.telling", "province.verify.fixtures"]
+pytest_plugins = [
+    "province.verify.options", "province.verify.telling", "province.verify.fixtures", "province.verify.beside",
+]  # fmt: skip
 
 OWN_CODES = 10
 """Added to our exit codes to keep clear of pytest's."""
@@ -96,29 +99,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _classes_of_controls(metafunc: pytest.Metafunc, run: Verification, where: str) -> frozenset[str]:
-    """The classes of hosts that the test's controls apply to by the model; without a control, all."""
+    """The classes of hosts that tell about the test's controls by the model; without a control, all."""
     numbers = _controls(metafunc.definition)
     unknown = [number for number in numbers if number not in run.fleet.controls]
     if unknown:
         raise ProvinceError(f"{where}: control {unknown[0]} is not in controls.yml", exit_code=ExitCode.USAGE)
     if not numbers:
         return frozenset(host.host_class for host in run.hosts)
-    return frozenset(str(one) for number in numbers for one in run.fleet.controls[number].applies_to)
+    return frozenset(one for number in numbers for one in run.fleet.controls[number].told_by)
 
 
 def _controls(item: pytest.Item) -> tuple[int, ...]:
     return tuple(sorted({mark.args[0] for mark in item.iter_markers("control")}))
-
-
-def _target_of(item: pytest.Item) -> Target | None:
-    """What a test is about; None for a test that is about no host."""
-    found = _parameters(item).get("target")
-    return found if isinstance(found, Target) else None
-
-
-def _parameters(item: pytest.Item) -> dict[str, object]:
-    callspec = getattr(item, "callspec", None)
-    return dict(callspec.params) if callspec else {}
 
 
 @pytest.hookimpl(trylast=True)
@@ -129,14 +121,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     test's list of hosts, which differs from test to test.
     """
     run = config.stash[VERIFICATION]
-    empty = [item for item in items if "target" in getattr(item, "fixturenames", ()) and _target_of(item) is None]
+    empty = [item for item in items if "target" in getattr(item, "fixturenames", ()) and target_of(item) is None]
     if empty:
         config.hook.pytest_deselected(items=empty)
     left_out = {*empty, *_unsampled(run, items)}
     rank = {host.name: number for number, host in enumerate(run.hosts)}
 
     def place(item: pytest.Item) -> tuple[int, bool, str, int]:
-        found = _target_of(item)
+        found = target_of(item)
         where = (item.location[0], item.location[1] or 0)
         return (rank[found.host.name], found.live, *where) if found else (-1, False, "", 0)
 
@@ -147,34 +139,20 @@ def _unsampled(run: Verification, items: list[pytest.Item]) -> set[pytest.Item]:
     """The checks that could be made a second time and are not in the sample."""
     live: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if (found := _target_of(item)) and found.live:
+        if (found := target_of(item)) and found.live:
             live.setdefault(found.host.name, []).append(item)
     return {item for checks in live.values() for item in set(checks) - set(run.sampled(checks))}
-
-
-def _is_whole(config: pytest.Config) -> bool:
-    """Whether nothing but the hosts was chosen: no test by name, mark or file, and no end at the first failure.
-
-    Marks that the project's own settings leave out of every run are no choice; no check on a host has one of them.
-    """
-    chosen = ("keyword", "deselect", "maxfail", "lf")
-    named = any("::" in word or word.endswith(".py") for word in config.args)
-    words = [*config.getini("addopts"), "-m", ""]
-    marks = config.option.markexpr not in {"", words[words.index("-m") + 1]}
-    return not named and not marks and not any(getattr(config.option, name, None) for name in chosen)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before the first check, ask every host that has some; one that does not answer is not asked again."""
-    found = _target_of(item)
+    found = target_of(item)
     if found is None:
         return
     run = item.config.stash[VERIFICATION]
     run.observer.begin()
-    if run.evidence is None:
-        hosts = {one.host.name for one in map(_target_of, item.session.items) if one}
-        run.begin(hosts, whole=_is_whole(item.config))
+    begin(item.session)
     run.prepare(found.host)
     if silence := run.silence(found.host.name):
         raise Unreachable(found.host.name, silence)
@@ -217,7 +195,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Judge the end of each phase; file the check when its last phase is over."""
     report = yield
-    found = _target_of(item)
+    found = target_of(item)
     if found is None:
         return report
     run = item.config.stash[VERIFICATION]
@@ -238,7 +216,7 @@ def _check(item: pytest.Item, host: Host) -> Check:
     lines = (getattr(function, "__doc__", None) or "").strip().splitlines()
     module = item.path.stem.removeprefix("test_")
     name = getattr(item, "originalname", item.name)
-    variant = "-".join(str(value) for key, value in _parameters(item).items() if key != "target")
+    variant = "-".join(str(value) for key, value in parameters(item).items() if key != "target")
     test = f"{module}::{name}" + (f"[{variant}]" if variant else "")
     return Check(host, test, lines[0] if lines else "", module.replace("_", "-"), _controls(item))
 

@@ -18,7 +18,10 @@ from province.verify.evidence import file_name, read_evidence
 from province.verify.outcome import Outcome
 from province.verify.session import evidence_folder
 
-LEFT_OUT = ("cacheprovider", "logging", "unraisableexception", "threadexception")
+LEFT_OUT = (
+    "cacheprovider", "logging", "unraisableexception", "threadexception", "warnings", "faulthandler", "setuponly",
+    "setupplan", "hypothesispytest",
+)  # fmt: skip
 """Plugins of pytest that a run over hosts has no use for; a third of its own time is theirs."""
 
 PYTEST_CODES = {
@@ -42,8 +45,8 @@ class VerifyResult:
 
 
 def without() -> list[str]:
-    """The options that leave them out."""
-    return [word for name in LEFT_OUT for word in ("-p", f"no:{name}")]
+    """The options that leave them out; checks print nothing that would have to be caught."""
+    return ["--capture=no", *(word for name in LEFT_OUT for word in ("-p", f"no:{name}"))]
 
 
 def verify(

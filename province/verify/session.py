@@ -250,6 +250,19 @@ class Verification:
             )
         )
 
+    def file_into(self, file: EvidenceFile) -> None:
+        """File elsewhere from here on: in the second process of a run."""
+        self._file = file
+
+    def take(self, records: Iterable[Record], lost: Mapping[str, str]) -> None:
+        """File what a second process saw; hosts that fell silent there are silent here, too."""
+        assert self._file is not None  # noqa: S101 - it was open before the processes parted
+        for record in records:
+            self.counts[record.outcome] += 1
+            self._file.add(record)
+        for host, why in lost.items():
+            self.lost(host, why)
+
     def finish(self, exit_code: int) -> None:
         """Close the evidence, seal it, and note what every host was asked.
 

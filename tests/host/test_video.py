@@ -20,11 +20,10 @@ pytestmark = pytest.mark.proves(23)
 NODES = pytest.mark.hosts("edge")
 RELAYS = pytest.mark.hosts("video")
 SEEN = "/var/lib/video/joined.json"
-STATUS = (
-    f"echo $(( $(date +%s) - $(stat -c %Y {SEEN} 2>/dev/null || echo 0) )); "
-    "python3 -I /usr/local/lib/province/video status /etc/video/plan.json"
-)
-"""How old the last try is, in seconds, and what it saw."""
+AGE = f"echo $(( $(date +%s) - $(stat -c %Y {SEEN} 2>/dev/null || echo 0) ))"
+"""How old the last try is, in seconds."""
+STATUS = "python3 -I /usr/local/lib/province/video status /etc/video/plan.json"
+"""What it saw."""
 STRANGER = 'printf "GET /credential HTTP/1.0\\r\\n\\r\\n" | openssl s_client -quiet -connect {address}:{port} 2>&1'
 THROUGH_ITSELF = """
 import os, socket, sys
@@ -42,11 +41,11 @@ for port in map(int, sys.argv[3:]):
 def last_try(host: Connection, expected: Expected) -> tuple[dict[str, Any], bool]:
     """What the node's last try saw, and whether that is as it has to be: young, both relays, little lost."""
     (room,) = expected.facts["video_rooms"]
-    age, _, text = host.check_output(STATUS).partition("\n")
-    told: dict[str, Any] = json.loads(text)
+    age = int(host.check_output(AGE))
+    told: dict[str, Any] = json.loads(host.check_output(STATUS))
     joined = set(told["prefer"]) == {one["name"] for one in room["plan"]["relays"]}
     good = all(seen["lost_percent"] <= expected.facts["video_most_lost"] for seen in told["relays"].values() if joined)
-    return told, joined and good and int(age) <= 2 * expected.facts["video_try_s"]
+    return told, joined and good and age <= 2 * expected.facts["video_try_s"]
 
 
 @NODES

@@ -86,6 +86,49 @@ def test_a_command_that_hangs_is_told_apart_and_holds_up_nothing_else(tmp_path: 
         Batch("a", "config", answers=Answers({"a": snapshot})).run(hanging)
 
 
+PYTHON = {
+    "python3 -c 'import sys; print(sys.argv); sys.exit(3)' one 'two words'": Said(
+        3, b"['-c', 'one', 'two words']\n", b""
+    ),
+    'WORD=yes python3 -c \'import os; print(os.environ["WORD"], os.environ["LC_ALL"])\'': Said(
+        0, b"yes C.UTF-8\n", b""
+    ),
+    """python3 -c 'print('"'"'Kiên Giang'"'"', repr(input))'""": Said(
+        0, "Kiên Giang <built-in function input>\n".encode(), b""
+    ),
+    "python3 -ISc 'import sys; sys.exit(\"no reason\")'": Said(1, b"", b"no reason\n"),
+    "python3 -c 'import os; os.write(1, bytes([233])); os.kill(os.getpid(), 9)'": Said(-9, b"\xe9", b""),
+    "python3 -c 'import threading; threading.Timer(0.1, print, [__name__]).start()'": Said(0, b"__main__\n", b""),
+}
+"""Programs of Python and how they end."""
+
+
+@pytest.mark.parametrize("host", ["a", "strange"])
+def test_programs_of_python_end_as_if_they_had_been_started_and_are_not(host: str, tmp_path: Path) -> None:
+    (tmp_path / "python3").write_text("#!/bin/sh\necho started\n", encoding="utf-8")
+    (tmp_path / "python3").chmod(0o755)
+    script = tmp_path / "script"
+    script.write_text("import sys\nprint(sys.argv[1:], __name__, open(__file__).read(6))\n", encoding="utf-8")
+    shell = "python3 -c 'print(1)' > /dev/null; echo $HOME | python3 -c 'print(1)'"
+    told = one(host, *PYTHON, f"python3 -I {script} status", shell, "python3 -c 'raise KeyError(7)'").said
+    assert {command: told[command] for command in PYTHON} == PYTHON
+    assert told[f"python3 -I {script} status"].out == b"['status'] __main__ import\n"
+    assert told[shell].out == b"started\n", "what a shell has to read goes to a shell"
+    failed = told["python3 -c 'raise KeyError(7)'"]
+    assert (failed.code, failed.err.splitlines()[-1]) == (1, b"KeyError: 7")
+
+
+def test_a_program_of_python_that_hangs_is_told_apart_and_one_that_kills_its_runner_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    hangs = f'python3 -c \'import subprocess; subprocess.run(["sh", "-c", "sleep 9; touch {tmp_path}/late"])\''
+    kills = "python3 -c 'import os; os.kill(os.getppid(), 9)'"
+    said = one("a", hangs, "python3 -c 'print(1)'", "python3 -c 'print(2)'", "echo 3").said
+    assert [one.hung for one in said.values()].count(True) == 1
+    assert said[hangs].hung
+    assert one("a", kills, "python3 -c 'print(2)'", "echo 3").said["python3 -c 'print(2)'"].out == b"2\n"
+
+
 def test_hosts_that_are_away_mute_dying_or_frozen_are_silent_with_the_reason_and_the_others_are_not() -> None:
     commands = [f"echo {number}" for number in range(30)]
     begun = time.monotonic()

@@ -71,7 +71,12 @@ class Standing:
     @property
     def elsewhere(self) -> tuple[str, ...]:
         """Where else it applies, which neither hosts nor records tell: the cluster's objects."""
-        told = {*HOST_CLASSES, *([AppliesTo.PROCESS] if self.records else [])}
+        planes = any(one.host.host_class == AppliesTo.CONTROL_PLANE.value for one in self.on_hosts)
+        told = {
+            *HOST_CLASSES,
+            *([AppliesTo.PROCESS] if self.records else []),
+            *([AppliesTo.CLUSTER] if planes and AppliesTo.CONTROL_PLANE not in self.control.applies_to else []),
+        }
         return tuple(str(one) for one in self.control.applies_to if one not in told)
 
 
@@ -87,8 +92,7 @@ class Controls:
         return {number: self._standing(control) for number, control in self.report.fleet.controls.items()}
 
     def _standing(self, control: Control) -> Standing:
-        classes = {str(one) for one in control.applies_to}
-        hosts = [host for host in self.report.fleet.hosts.values() if host.host_class in classes]
+        hosts = [host for host in self.report.fleet.hosts.values() if self._is_told_by(host, control)]
         folder, today = self.report.fleet.root.parent, self.report.made.date()
         work = [row for row in self.report.fleet.registers.work_records.rows if row.control == control.id]
         return Standing(
@@ -96,6 +100,18 @@ class Controls:
             tuple(self._on_host(host, control.id) for host in hosts),
             tuple(OfWork(row, state_of_work(row, folder, today)) for row in work),
         )
+
+    def _is_told_by(self, host: Host, control: Control) -> bool:
+        """Whether the control applies to a host; control planes also tell of their clusters, once one was asked."""
+        asked = control.told_by if control.id in self._asked_of_clusters else control.applies_to
+        return host.host_class in asked
+
+    @cached_property
+    def _asked_of_clusters(self) -> frozenset[int]:
+        """The controls that some control plane was asked about."""
+        hosts = (host for host in self.report.fleet.hosts.values() if host.host_class == AppliesTo.CONTROL_PLANE.value)
+        records = (record for host in hosts for record in self.report.records.get(host.name, {}).values())
+        return frozenset(number for record in records for number in record.controls)
 
     def _on_host(self, host: Host, number: int) -> OnHost:
         order = list(Outcome)
