@@ -67,6 +67,7 @@ soak: setup ## the full province, all 204 nodes booted, configured and verified;
 
 bench: setup ## figures as JSON in bench/results
 	@.venv/bin/python -m bench
+	@.venv/bin/python -m bench.shown
 
 report: setup ## the report of the newest verification
 	@$(PROVINCE) report

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import evidence, model, moves, paths, stacks
+from bench import evidence, fleet, model, moves, paths, stacks
 from bench.apply import command
 from bench.country import measure as country
 from bench.pulumi import measure as pulumi
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
     "apply": command.measure,
     "country": country.measure,
     "evidence": evidence.measure,
+    "fleet": fleet.measure,
     "moves": moves.measure,
     "pulumi": pulumi.measure,
     "stacks": lambda _: stacks.measure(),

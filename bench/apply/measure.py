@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.apply import figures, state, tools
 from bench.apply.hosts import Lab
-from bench.apply.meter import Meter, Sample, environment
+from bench.apply.meter import Meter, Sample, environment, metered
 from bench.apply.tools import CHECKOUT, Tool
 from province.errors import ProvinceError
 from province.lab.commands import run
@@ -179,13 +178,7 @@ def _other_trust(course: Course) -> Path:
     return root
 
 
-@contextmanager
-def _meter(course: Course) -> Iterator[Meter]:
-    """A meter for the hosts as they are now; at the end no connection to them stays."""
-    meter = Meter(course.lab.place, course.lab.guests)
+def _meter(course: Course) -> AbstractContextManager[Meter]:
+    """A meter for the hosts as they are now."""
     owners = {tool.owner for tool in course.rivals} | {"stock", "ssh_kept", "ssh_new"}
-    try:
-        yield meter
-    finally:
-        for owner in sorted(owners):
-            meter.close(owner)
+    return metered(course.lab.place, course.lab.guests, owners)

@@ -92,6 +92,11 @@ def everything(trust: Path | None = None) -> Tool:
     return _playbook("everything", "ours", env, CHECKOUT / "ansible/playbooks/baseline.yml", "--limit", "edge")
 
 
+def everywhere() -> Tool:
+    """The same on every host of the environment."""
+    return _playbook("apply", "ours", OURS, CHECKOUT / "ansible/playbooks/baseline.yml")
+
+
 def idiomatic(desk: Desk, setting: Literal["tuned", "stock"]) -> Tool:
     """The same as plain tasks, with Ansible's settings tuned by an experienced operator, or as shipped."""
     folder = HERE / "idiomatic"

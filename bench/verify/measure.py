@@ -13,13 +13,12 @@ import shutil
 import statistics
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.apply import state, tools
 from bench.apply.figures import Goal, cpu_ratio, ratio, summary
-from bench.apply.meter import Meter, Sample, environment
+from bench.apply.meter import Meter, Sample, environment, metered
 from bench.apply.tools import CHECKOUT
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
@@ -36,8 +35,7 @@ FOLDER = CHECKOUT / ".province" / "bench" / "verify"
 WORKERS = 8
 SHARED = re.compile(r"^\s*Control\w+ .*\n", re.MULTILINE)
 TRIPS = re.compile(r"round trip, in ([\d.]+) s, (\d+) commands")
-GREEN = {0, 1}
-"""Codes of a run in which every host answered; which checks failed is compared one by one."""
+OWNERS = ("first", "ours", "stock", "tuned", "ssh_kept", "ssh_new")
 
 Verdicts = dict[tuple[str, str], str]
 
@@ -93,20 +91,8 @@ def measure(arguments: Sequence[str]) -> dict[str, object]:
     guests = [one for one in provision.specification(fleet).guests if one.name in hosts]
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    with closing(_Owned(Meter(place, guests))) as owned:
-        return _figures(Course(fleet, hosts, owned.meter), place, options.rounds)
-
-
-class _Owned:
-    """The meter; at the end no connection that a way has kept stays."""
-
-    def __init__(self, meter: Meter) -> None:
-        self.meter = meter
-
-    def close(self) -> None:
-        """End what is left."""
-        for way in ("first", "ours", "stock", "tuned", "ssh_kept", "ssh_new"):
-            self.meter.close(way)
+    with metered(place, guests, OWNERS) as meter:
+        return _figures(Course(fleet, hosts, meter), place, options.rounds)
 
 
 def _figures(course: Course, place: Place, rounds: int) -> dict[str, object]:

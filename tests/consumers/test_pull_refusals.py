@@ -8,7 +8,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,30 +121,56 @@ def test_the_other_site_is_asked_and_both_away_is_no_fault(away: Puller) -> None
             site.start()
 
 
-def test_a_download_that_is_cut_is_none(away: Puller) -> None:
-    """A door with the site's certificate says how long the bundle is, and is gone in its middle."""
-    text = away.text("new\n").encode()
+@contextmanager
+def door_that_says(away: Puller, *parts: bytes) -> Iterator[None]:
+    """One door, with the site's certificate, that answers with these parts until nobody listens, and is gone."""
     place = away.copies.sites[NEAR].place
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(place / "ssl/host.pem", place / "credentials/host.key")
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
 
-        def cut() -> None:
+        def answer() -> None:
             wire, _ = listening.accept()
-            with context.wrap_socket(wire, server_side=True) as one:
+            with suppress(OSError), context.wrap_socket(wire, server_side=True) as one:
                 one.recv(4096)
-                one.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text[: len(text) // 2])
+                for part in parts:
+                    one.sendall(part)
 
-        door = threading.Thread(target=cut)
+        door = threading.Thread(target=answer)
         door.start()
         plan = json.loads(away.host.read(pull.PLAN))
-        away.host.write(pull.PLAN, json.dumps(plan | {"doors": [f"https://localhost:{port}"]}))
+        away.host.write(pull.PLAN, json.dumps(plan | {"doors": [f"https://localhost:{listening.getsockname()[1]}"]}))
+        yield
+        door.join()
+
+
+def test_a_download_that_is_cut_is_none(away: Puller) -> None:
+    """The door says how long the bundle is, and is gone in its middle."""
+    text = away.text("new\n").encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+    with door_that_says(away, head, text[: len(text) // 2]):
         before = away.etc()
         state, why = away.pull()
-        door.join()
     assert (state, "IncompleteRead" in why) == ("away", True), why
     assert away.etc() == before
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(away: Puller) -> None:
+    """A door that says no length could fill the node's memory."""
+    block = b" " * 1_000_000
+    with door_that_says(away, b"HTTP/1.1 200 OK\r\n\r\n", *[block] * 40):
+        before = away.etc()
+        state, why = away.pull()
+    assert (state, "does not say so" in why) == ("refused", True), why
+    assert away.etc() == before
+
+
+def test_a_node_that_is_enrolled_anew_waits(away: Puller) -> None:
+    """Without a key there is no certificate to show: the node is not refused, and its unit does not fail."""
+    plan = json.loads(away.host.read(pull.PLAN))
+    away.host.write(pull.PLAN, json.dumps(plan | {"key": "/etc/ssl/province/not-there.key"}))
+    state, why = away.pull()
+    assert (state, "is being enrolled anew" in why) == ("away", True), why
 
 
 def test_a_clock_that_goes_back_makes_nothing_good_again(away: Puller) -> None:

@@ -73,9 +73,17 @@ class HostInFolder(node_module.Node):  # type: ignore[misc]
         if command[1] == "show":
             names = command[command.index("--") + 1 :]
             return node_module.Done(0, "\n\n".join(self._shown(name) for name in names))
+        if command[1] == "list-unit-files":
+            names = command[command.index("--") + 1 :]
+            enabled = [name for name in names if self.units.get(name, {}).get("file") == "enabled"]
+            return node_module.Done(0, "".join(f"{name} enabled enabled\n" for name in enabled))
         if "--simulate" in command:
-            gone = [command[-1], *self.takes_along]
+            gone = [] if "install" in command else [command[-1], *self.takes_along]
             return node_module.Done(0, "".join(f"Remv {name} [1.0]\n" for name in gone))
+        return self._pretended(command, line)
+
+    def _pretended(self, command: Sequence[str], line: str) -> Any:
+        """What changes something: it is written down, and may break."""
         self.calls.append(line)
         if self.fails and self.fails in line:
             return node_module.Done(1, "it broke")
@@ -140,7 +148,9 @@ class HostInFolder(node_module.Node):  # type: ignore[misc]
 
     def _shown(self, name: str) -> str:
         unit = self.units.get(name, {})
-        return f"Id={name}\nActiveState={unit.get('active', 'inactive')}\nUnitFileState={unit.get('file', 'disabled')}"
+        told = {"Id": name, "ActiveState": unit.get("active", "inactive"), "WantedBy": unit.get("wanted_by", "")}
+        told["UnitFileState"] = unit.get("file", "disabled")
+        return "\n".join(f"{key}={value}" for key, value in told.items())
 
     def tree(self) -> dict[str, tuple[str, int]]:
         files = (path for path in sorted(Path(self.root).rglob("*")) if path.is_file())

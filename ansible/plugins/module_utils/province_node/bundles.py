@@ -69,7 +69,10 @@ def fetch(node: Node, plan: dict[str, Any], door: str, known: str = "") -> Answe
     Away without an answer, Refused where the door lets this node not in.
     """
     context = ssl.create_default_context(cafile=str(node.path(plan["authority"])))
-    context.load_cert_chain(node.path(plan["certificate"]), node.path(plan["key"]))
+    try:
+        context.load_cert_chain(node.path(plan["certificate"]), node.path(plan["key"]))
+    except OSError as error:
+        raise Away(f"this host is being enrolled anew, it has no certificate of its key: {error}") from None
     there = urlsplit(door)
     wire = HTTPSConnection(str(there.hostname), there.port, timeout=ANSWER_S, context=context)
     try:
@@ -77,9 +80,13 @@ def fetch(node: Node, plan: dict[str, Any], door: str, known: str = "") -> Answe
         ends = " ".join(f"{end[0]}:{end[1]}" for end in (wire.sock.getsockname(), wire.sock.getpeername()))
         wire.request("GET", WHERE, headers={"If-None-Match": known} if known else {})
         told = wire.getresponse()
-        if int(told.getheader("Content-Length") or 0) > LARGEST:
+        length = told.getheader("Content-Length")
+        if int(length or 0) > LARGEST:
             raise Refused(f"{door}: the answer is larger than {LARGEST} bytes")
-        content = told.read()
+        # With a length, an answer that ends early is an error only if all of it is asked for (http.client).
+        content = told.read() if length else told.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise Refused(f"{door}: the answer is larger than {LARGEST} bytes and does not say so")
     except ssl.SSLCertVerificationError as error:
         raise Refused(f"{door}: {error}") from None
     except (OSError, HTTPException) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from .node import Done, Node, Trouble
 
 STATUS = "/var/lib/dpkg/status"
+INFO = "/var/lib/dpkg/info"
 UPDATES = "/var/lib/dpkg/updates"
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
 SOURCES = "/etc/apt/sources.list.d/"
@@ -19,6 +21,13 @@ INSTALLED = "install ok installed"
 WHOLE = ("installed", "config-files", "not-installed")
 KEEP_OURS = ("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
 QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
+ALONE = {"SYSTEMD_OFFLINE": "1"}
+"""systemctl(1) then asks nothing of systemd. Packages would start what they bring by their own settings, which listen
+to everybody until ours are there, and have systemd read everything anew once for each of them."""
+UPGRADED = re.compile(r"^Inst \S+ \[", re.MULTILINE)
+"""A package that is there and gets another version (apt-get(8), --simulate): what runs of it starts again as ever."""
+UNITS = re.compile(r"^(?:/usr)?/lib/systemd/system/(?P<unit>[^/@]+\.(?:service|socket|timer|path))$", re.MULTILINE)
+"""Units among the paths of a package; of a template nothing starts by itself."""
 PATIENCE = 60.0
 """Seconds that another program may hold the package database before we give up."""
 
@@ -65,8 +74,18 @@ def repair(node: Node) -> None:
         raise Trouble(f"an interrupted installation cannot be finished:\n{done.tail}")
 
 
-def install(node: Node, names: Sequence[str], managed: Iterable[str]) -> None:
-    """Install packages; `managed` are the manifest's files, of which one is the declared source."""
+def brought_units(node: Node, names: Iterable[str]) -> list[str]:
+    """The units that packages have brought, sorted; a list of paths may have the architecture in its name."""
+    info = node.path(INFO)
+    lists = [one for name in names for one in (info / f"{name}.list", *info.glob(f"{name}:*.list")) if one.exists()]
+    return sorted({unit for one in lists for unit in UNITS.findall(one.read_text(encoding="utf-8"))})
+
+
+def install(node: Node, names: Sequence[str], managed: Iterable[str]) -> bool:
+    """Install packages; `managed` are the manifest's files, of which one is the declared source.
+
+    True if systemd was left alone: nothing that came with the packages runs yet, nor is known to systemd.
+    """
     declared = [path for path in managed if path.startswith(SOURCES)]
     only = [
         option
@@ -81,9 +100,12 @@ def install(node: Node, names: Sequence[str], managed: Iterable[str]) -> None:
         raise Trouble(f"{where} does not answer, or not with a signature we trust:\n{update.tail}")
     node.step(f"install {' '.join(names)}")
     options = ["--no-install-recommends", "--yes", *KEEP_OURS]
-    done = node.try_run(["apt-get", "-q", *only, "install", *options, *names], **QUIET)
+    plan = node.try_run(["apt-get", "-q", *only, "--simulate", "install", *options, *names], **QUIET)
+    alone = not plan.code and UPGRADED.search(plan.output) is None
+    done = node.try_run(["apt-get", "-q", *only, "install", *options, *names], **QUIET, **(ALONE if alone else {}))
     if done.code:
         raise Trouble(f"{' '.join(names)} could not be installed from {where}:\n{done.tail}")
+    return alone
 
 
 def removable(node: Node, name: str, ours: Iterable[str], wanted: Iterable[str]) -> list[str]:

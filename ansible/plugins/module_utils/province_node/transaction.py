@@ -184,14 +184,17 @@ def _install(node: Node, target: Target, plan: Plan, book: ledger.Ledger, source
     files.switch(node, sources)
     before = set(packages.versions(node))
     try:
-        packages.install(node, plan.packages, target.whole.files)
+        alone = packages.install(node, plan.packages, target.whole.files)
     finally:
-        for name in sorted(set(packages.versions(node)) - before):
+        new = sorted(set(packages.versions(node)) - before)
+        for name in new:
             owner = target.whole.capability.get(
                 ("packages", name), target.whole.capability[("packages", plan.packages[0])]
             )
             book.put("packages", name, owner, asked=name in plan.packages)
         book.save()
+    if alone:
+        units.bring_up(node, packages.brought_units(node, new), target.whole.units)
 
 
 def _own_early(target: Target, plan: Plan, book: ledger.Ledger, node: Node) -> None:

@@ -65,6 +65,26 @@ def apply(node: Node, actions: Iterable[Action], changed: Iterable[str]) -> None
             raise Trouble(f"systemctl {action.what} failed:\n{done.tail}\n{_last_words(node, action.unit)}")
 
 
+def bring_up(node: Node, brought: Iterable[str], declared: Iterable[str]) -> None:
+    """Start what packages brought and nobody declares, if it would start at the next boot.
+
+    One that fails is no trouble of the change that brought it; the host's checks show it.
+    """
+    node.step("daemon-reload")
+    node.run(["systemctl", "daemon-reload"])
+    there = sorted(set(brought) - set(declared))
+    if not there:
+        return
+    enabled = node.run(["systemctl", "list-unit-files", "--state=enabled", "--plain", "--no-legend", "--", *there])
+    names = [line.split()[0] for line in enabled.splitlines() if line.strip()]
+    wanted_by = {name: one.get("WantedBy", "").split() for name, one in _properties(node, "Id,WantedBy", names).items()}
+    targets = look(node, sorted({target for found in wanted_by.values() for target in found}))
+    due = [name for name, found in wanted_by.items() if any(is_active(targets[target]) for target in found)]
+    if due:
+        node.step(f"start {' '.join(due)}")
+        node.try_run(["systemctl", "start", "--", *due])
+
+
 def stop_new(node: Node, units: dict[str, dict[str, Any]]) -> None:
     """Stop what did not run before, while its files are still there: they say how it is stopped."""
     seen = look(node, list(units))
@@ -107,17 +127,22 @@ def _way_back(before: dict[str, Any], seen: Seen, changed: list[str]) -> list[st
 
 def look(node: Node, names: list[str]) -> dict[str, Seen]:
     """How systemd has units, in this order; one that does not exist is inactive and disabled."""
+    return {
+        name: Seen(block.get("ActiveState", ""), block.get("UnitFileState", "") in ENABLED)
+        for name, block in _properties(node, PROPERTIES, names).items()
+    }
+
+
+def _properties(node: Node, wanted: str, names: list[str]) -> dict[str, dict[str, str]]:
+    """Properties of units, in this order; Trouble when systemd does not answer for each of them."""
     if not names:
         return {}
-    output = node.try_run(["systemctl", "show", f"--property={PROPERTIES}", "--", *names]).output
+    output = node.try_run(["systemctl", "show", f"--property={wanted}", "--", *names]).output
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in output.split("\n\n")]
     found = [block for block in blocks if block]
     if len(found) != len(names):
         raise Trouble(f"systemctl show answered for {len(found)} of {len(names)} units:\n{output[:400]}")
-    return {
-        name: Seen(block.get("ActiveState", ""), block.get("UnitFileState", "") in ENABLED)
-        for name, block in zip(names, found)  # noqa: B905 - Python 3.9; the lengths were compared
-    }
+    return dict(zip(names, found))  # noqa: B905 - Python 3.9; the lengths were compared
 
 
 def is_active(seen: Seen) -> bool:
