@@ -37,6 +37,12 @@ def test_the_source_is_in_place_before_packages_and_packages_before_other_files(
     assert install.endswith(" chrony")
 
 
+def test_the_versions_of_declared_packages_are_written_down(host: HostInFolder) -> None:
+    host.write("/var/lib/dpkg/status", "Package: bird2\nStatus: install ok installed\nVersion: 2.17\n\n")
+    run(host, a_part(packages=["bird2", "chrony"]))
+    assert applied(host)["packages"] == {"bird2": "2.17", "chrony": "1.0"}
+
+
 UPGRADE = "Inst libc6 [2.41-11] (2.41-12 Debian:13 [amd64])\nInst chrony (4.6 Debian:13 [amd64])\n"
 
 
@@ -74,12 +80,6 @@ def test_what_nobody_declares_starts_if_a_boot_would_start_it(host: HostInFolder
     }
     run(host, a_part(packages=["chrony", "cron", "late"], units={"chrony.service": a_unit(state="stopped")}))
     assert [call for call in host.calls if " start " in call] == ["systemctl start -- cron.service"]
-
-
-def test_the_versions_of_declared_packages_are_written_down(host: HostInFolder) -> None:
-    host.write("/var/lib/dpkg/status", "Package: bird2\nStatus: install ok installed\nVersion: 2.17\n\n")
-    run(host, a_part(packages=["bird2", "chrony"]))
-    assert applied(host)["packages"] == {"bird2": "2.17", "chrony": "1.0"}
 
 
 @pytest.mark.parametrize(("fails", "expected"), [("update", "does not answer"), ("install", "could not be installed")])
