@@ -16,7 +16,6 @@ from province.fleet.findings import BadData, nearest
 from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
 from province.fleet.secret import Secret, readers
-from province.ops.workplace import Workplace
 from province.secrets import keeping, plain_text, recipients, sealed
 from province.secrets.survey import SOON_DAYS, Survey, survey
 
@@ -178,7 +177,7 @@ def _sealed(fleet: Fleet, name: str) -> sealed.Sealed:
 
 def _opened(fleet: Fleet, name: str, file: Path | None) -> dict[str, str]:
     there = _sealed(fleet, name)
-    path = file or Workplace.of(fleet).private / keeping.IDENTITY
+    path = file or keeping.private(fleet) / keeping.IDENTITY
     return sealed.opened(there, recipients.read_identity(path), _shown(fleet, name))
 
 
@@ -193,7 +192,7 @@ def _text(fleet: Fleet, row: Secret, source: Path | None) -> str:
         raise ProvinceError(
             f"{row.id} has no file of its own", hint="name one: --from FILE, or --from -", exit_code=ExitCode.USAGE
         )
-    path = source or Workplace.of(fleet).private / str(row.file)
+    path = source or keeping.private(fleet) / str(row.file)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

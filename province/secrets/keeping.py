@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet.calendar import LOCAL
 from province.fleet.fleet import Fleet
 from province.fleet.secret import Secret, readers
-from province.ops.workplace import Workplace
+from province.pki.authority import authority_folder
 from province.secrets import recipients, sealed
 from province.secrets.survey import Found
 
@@ -19,12 +20,16 @@ IDENTITY_DAYS = 730
 """How long a reader's key is used; assumed (source A)."""
 
 
+def private(fleet: Fleet) -> Path:
+    """Where the controller keeps what an environment never commits."""
+    return authority_folder(fleet).parent
+
+
 def look(fleet: Fleet) -> Found:
     """What an environment has of its secrets on this machine. Raises BadData for a file that is none of them."""
-    private = Workplace.of(fleet).private
     files = {}
     for row in fleet.registers.secrets.rows:
-        if row.file and (path := private / row.file).is_file():
+        if row.file and (path := private(fleet) / row.file).is_file():
             files[row.file] = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return Found(recipients.load(fleet), sealed.load(fleet), files)
 
