@@ -50,7 +50,7 @@ def test_a_reader_may_make_the_key_by_age_itself(tmp_path: Path) -> None:
 
 
 def test_a_message_of_somebody_else_in_our_file_is_refused(tmp_path: Path) -> None:
-    """age says to nobody who sealed; what is inside must be what the file says."""
+    """Who sealed, a message of age says to nobody; what is inside must be what the file says."""
     mine = sealed_for(tmp_path / "mine")
     (key,) = mine.readers["reader-0"]
     program = asked("age", "--version")
