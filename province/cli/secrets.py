@@ -71,9 +71,10 @@ def list_(environment: Environment = "lab", as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    for row in rows:
-        state = f"until {row['until']}" if row["until"] else "not sealed"
-        typer.echo(f"{row['secret']:<32} {state:<18} {', '.join(row['readers']) or '-'}")
+    for one in fleet.registers.secrets.rows:
+        found = there.get(one.id)
+        state = f"until {found.until}" if found else "not sealed"
+        typer.echo(f"{one.id:<32} {state:<18} {', '.join(found.readers) if found else '-'}")
 
 
 @app.command()

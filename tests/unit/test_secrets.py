@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -46,6 +47,7 @@ def lab(data: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     file.parent.mkdir(parents=True)
     file.write_text(VALUE, encoding="utf-8")
     assert lab_readers.seal_all(fleet, datetime.now(UTC) + timedelta(seconds=1)) == ["seal-of-copies"]
+    (data.parent / ".gitignore").write_text("/.province/\n", encoding="utf-8")
     subprocess.run(["git", "init", "-q", data.parent], check=True)
     return fleet
 
@@ -61,7 +63,7 @@ def said(done: Result) -> str:
     return f"{done.output}{done.exception or ''}"
 
 
-def rewritten(fleet: Fleet, change: Callable[[dict[str, object]], object]) -> None:
+def rewritten(fleet: Fleet, change: Callable[[dict[str, Any]], object]) -> None:
     path = sealed.place(fleet)[0] / "seal-of-copies.yml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     change(content)
@@ -122,7 +124,7 @@ def test_a_private_file_is_new_and_its_owners_alone(lab: Fleet, tmp_path: Path) 
     ],
 )
 def test_what_is_wrong_with_a_sealed_file_is_named(
-    lab: Fleet, change: Callable[[dict[str, object]], object], problem: str
+    lab: Fleet, change: Callable[[dict[str, Any]], object], problem: str
 ) -> None:
     rewritten(lab, change)
     done = call("check")
@@ -227,6 +229,22 @@ def test_a_row_that_nothing_refers_to_is_unused(lab: Fleet, data: Path, edit: Ed
     assert "rows.runs: nothing refers to this secret" in said(call("check"))
 
 
+def test_a_new_reader_makes_a_key_and_gets_the_row_of_its_public_half(lab: Fleet, tmp_path: Path) -> None:
+    key = tmp_path / "mine" / "key"
+    made = call("identity", str(key), "--account", "lan")
+    assert made.exit_code == 0, said(made)
+    (row,) = [line for line in made.output.splitlines() if line.startswith("- ")]
+    register = recipients.register(lab)[0]
+    with register.open("a", encoding="utf-8") as file:
+        file.write(f"{row}\n")
+    found = said(call("check"))
+    assert "readers.lan: cannot read it by a newer key" in found
+    assert call("reseal").exit_code == 0
+    assert call("open", "seal-of-copies", "-i", str(key)).output == VALUE
+    assert call("identity", str(key), "--account", "lan").exit_code == 1
+    assert "there are: ops, lan, break-glass" in said(call("identity", "x", "--account", "nobody"))
+
+
 def test_the_list_says_who_can_read_what(lab: Fleet) -> None:
     rows = {row["secret"]: row for row in json.loads(call("list", "--json").output)}
     assert rows["seal-of-copies"]["readers"] == ["break-glass", "lan"]
@@ -248,7 +266,7 @@ def test_every_secret_of_production_has_a_reader_there(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     "bad", [{"file": "/etc/shadow"}, {"file": "../x"}, {"file": "x", "keys": ["a", "b"]}, {"keys": []}]
 )
-def test_a_secret_that_cannot_be_is_refused(fleet: Fleet, bad: dict[str, object]) -> None:
+def test_a_secret_that_cannot_be_is_refused(fleet: Fleet, bad: dict[str, Any]) -> None:
     row = fleet.registers.secrets.rows[0].model_dump()
     with pytest.raises(ValueError, match=r"`file`|`keys`"):
         Secret.model_validate({**row, **bad})
