@@ -7,6 +7,7 @@ The model names a secret and never holds it. What is sealed for its readers lies
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import GetCoreSchemaHandler, PositiveInt, StringConstraints, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from province.fleet.fact import Fact, Names, NonBlank, Slug, SourceRef
+from province.fleet.fact import Names, NonBlank, Slug, SourceRef
 from province.fleet.findings import Finding
 from province.fleet.references import Declaration, unresolved, walk
 from province.fleet.row import Row
@@ -84,7 +85,8 @@ class Secret(Row):
         return self
 
 
-class Reference(Fact):
+@dataclass(frozen=True)
+class Reference:
     """Where a fact refers to a secret: file and key as people point at them."""
 
     file: str
@@ -110,7 +112,7 @@ def references(declarations: Iterable[Declaration]) -> Iterator[Reference]:
                 value = getattr(fact, name)
                 if isinstance(value, SecretRef):
                     key = declaration.key(at, field.alias or name)
-                    yield Reference.model_construct(file=declaration.file, key=key, secret=value)
+                    yield Reference(declaration.file, key, value)
 
 
 def check_secrets(secrets: Iterable[Secret], found: Iterable[Reference]) -> Iterator[Finding]:
