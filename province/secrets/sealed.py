@@ -100,7 +100,7 @@ def seal(head: Head, values: Mapping[str, str]) -> Sealed:
     inside = json.dumps({"head": head.model_dump(mode="json"), "values": dict(values)}, ensure_ascii=False)
     keys = [pyrage.x25519.Recipient.from_str(key) for keys in head.readers.values() for key in keys]
     message = pyrage.encrypt(inside.encode(), keys, armored=True).decode()
-    return Sealed(**dict(head), age=message)
+    return Sealed(**{name: getattr(head, name) for name in Head.model_fields}, age=message)
 
 
 def opened(sealed: Sealed, identity: pyrage.x25519.Identity, shown: str) -> dict[str, str]:
