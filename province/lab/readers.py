@@ -39,15 +39,13 @@ def seal_all(fleet: Fleet, now: datetime) -> list[str]:
     own.symlink_to(_file(private, names[0]))
     there = sealed.load(fleet)
     files = keeping.look(fleet).files
-    due = [
-        row
-        for row in fleet.registers.secrets.rows
-        if row.file in files and (row.id not in there or files[row.file] > there[row.id].at)
-    ]
-    for row in due:
-        text = (private / str(row.file)).read_text(encoding="utf-8")
-        keeping.seal(fleet, row, keeping.parsed(row, text, str(row.file)), now)
-    return [row.id for row in due]
+    done = []
+    for row in fleet.registers.secrets.rows:
+        if row.file and row.file in files and (row.id not in there or files[row.file] > there[row.id].at):
+            text = (private / row.file).read_text(encoding="utf-8")
+            keeping.seal(fleet, row, keeping.parsed(row, text, row.file), now)
+            done.append(row.id)
+    return done
 
 
 def _file(private: Path, account: str) -> Path:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from typer.testing import CliRunner, Result
+from click.testing import Result
+from typer.testing import CliRunner
 
 from province.cli import app
 from province.errors import ProvinceError
