@@ -12,6 +12,7 @@ import yaml
 
 from province.fleet.calendar import LOCAL
 from province.fleet.fleet import Fleet
+from province.fleet.secret import readers
 from province.secrets import keeping, recipients, sealed
 
 FOLDER = "identities"
@@ -19,7 +20,7 @@ FOLDER = "identities"
 
 
 def seal_all(fleet: Fleet, now: datetime) -> list[str]:
-    """Make the keys that are missing, name their public halves, and seal every file that is not, or has changed.
+    """Make the keys that are missing, name their public halves, and seal every file that is not, or not as it is now.
 
     Returns the secrets that were sealed. The first administrator's key is the one that `province secrets open` takes.
     """
@@ -38,10 +39,13 @@ def seal_all(fleet: Fleet, now: datetime) -> list[str]:
     own.unlink(missing_ok=True)
     own.symlink_to(_file(private, names[0]))
     there = sealed.load(fleet)
-    files = keeping.look(fleet).files
+    found = keeping.look(fleet)
     done = []
     for row in fleet.registers.secrets.rows:
-        if row.file and row.file in files and (row.id not in there or files[row.file] > there[row.id].at):
+        written = found.files.get(row.file or "")
+        before = there.get(row.id)
+        keys = recipients.keys_of(found.recipients or (), readers(fleet.environment, row), now.astimezone(LOCAL).date())
+        if row.file and written and (before is None or written > before.at or before.readers != keys):
             text = (private / row.file).read_text(encoding="utf-8")
             keeping.seal(fleet, row, keeping.parsed(row, text, row.file), now)
             done.append(row.id)

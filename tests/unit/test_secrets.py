@@ -51,6 +51,8 @@ def test_a_second_start_of_the_lab_seals_nothing_anew_until_a_file_changes(lab: 
     other = lab.private / "authority/ssh-user-ca"
     other.write_text("another", encoding="utf-8")
     assert lab_readers.seal_all(lab.fleet, later) == ["authority-of-operators"]
+    lab.readers_of_seal(Reader.ADMINISTRATORS)
+    assert lab_readers.seal_all(lab.fleet, later) == ["seal-of-copies"]
 
 
 def test_who_may_not_read_a_secret_cannot(lab: Desk) -> None:
