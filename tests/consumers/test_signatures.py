@@ -35,6 +35,7 @@ def files(fleet: Fleet) -> dict[str, str]:
     return files_of_watcher(fleet)
 
 
+@pytest.mark.proves(8, 9)
 def test_the_watcher_repeats_what_the_desk_told_and_prometheus_reads_it(
     fleet: Fleet, files: dict[str, str], tmp_path: Path
 ) -> None:

@@ -165,6 +165,7 @@ def test_the_lab_has_as_many_as_were_counted_and_production_has_none_made_up(fle
         made_up(fleet, TODAY)
 
 
+@pytest.mark.proves(8, 9)
 def test_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workplace, "of", lambda *_: Workplace(tmp_path, "lab"))
 
