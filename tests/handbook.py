@@ -26,7 +26,17 @@ class Command:
     @property
     def changes(self) -> bool:
         """Whether it does more than look."""
-        doing = ("apply", "claim", "enrol", "export", "provision", "report", "verify", "signatures import")
+        doing = (
+            "apply",
+            "claim",
+            "enrol",
+            "export",
+            "provision",
+            "report",
+            "verify",
+            "signatures import",
+            "signatures tell",
+        )
         bare = " ".join(self.words[1:3])
         looks = {"--check", "--help"} & set(self.words)
         acts = (

@@ -35,6 +35,7 @@ from province.cli import (
     render,
     runs,
     schedule,
+    secrets,
     shard,
     show,
     signatures,
@@ -100,6 +101,7 @@ app.add_typer(migrate.app, name="migrate", help="The old machine rooms move, wav
 app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
 app.add_typer(op.app, name="op", help="An operator's actions on hosts; each is only said unless told --go.")
 app.add_typer(runs.app, name="runs", help="What `province apply` did: history, differences, a page; pause and abort.")
+app.add_typer(secrets.app, name="secrets", help="Passwords and keys: sealed for whom, due, absent, in plain text.")
 app.add_typer(shard.app, name="shard", help="One roll-out in several processes that share a store, here or on many.")
 app.add_typer(signatures.app, name="signatures", help="Certificates with which people sign: who has one until when.")
 app.add_typer(lab.app, name="lab", help="The province on this machine.")

@@ -11,10 +11,12 @@ import typer
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode, ProvinceError
 from province.fleet.calendar import LOCAL
+from province.fleet.fleet import Fleet
 from province.fleet.load import load_fleet
-from province.signatures import register
+from province.ops.question import over_ssh
+from province.signatures import figures, register
 from province.signatures.made_up import made_up, wanted
-from province.signatures.row import Kind
+from province.signatures.row import Kind, Signature
 from province.signatures.table import table_text
 
 app = typer.Typer(no_args_is_help=True)
@@ -62,14 +64,7 @@ def due(
     as_json: Json = False,
 ) -> None:
     """List certificates that are over or end soon. Exit 5 when there are any, 6 without a register."""
-    folder = register.folder_of(load_fleet(environment))
-    rows = register.load(folder)
-    if not rows:
-        raise ProvinceError(
-            "no list was imported yet, so nobody knows what is due",
-            hint="province signatures import FILE",
-            exit_code=ExitCode.NOTHING_SELECTED,
-        )
+    rows = _known(load_fleet(environment))
     today = _today()
     found = register.due(rows, today, days)
     if as_json:
@@ -84,6 +79,39 @@ def due(
         typer.echo(f"{len(found)} of {len(rows)} are over or end within {days} days")
     if found:
         raise typer.Exit(int(ExitCode.DRIFT))
+
+
+@app.command()
+def tell(
+    environment: Environment = "lab",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else it is only said.")] = False,
+) -> None:
+    """Tell the watchers how many certificates end when, so that alerts speak of them; names stay here. Once a week.
+
+    Exit 4 when a watcher could not be told, 6 without a register.
+    """
+    fleet = load_fleet(environment)
+    text = figures.figures(_known(fleet), _today(), datetime.now(UTC))
+    if not yes:
+        typer.echo(f"{text}{', '.join(figures.watchers(fleet))} would be told; repeat it with --yes")
+        return
+    missed = figures.tell(fleet, over_ssh(fleet), text)
+    for host in figures.watchers(fleet):
+        typer.echo(f"{host:<32} {missed.get(host, 'told')}")
+    if missed:
+        raise typer.Exit(int(ExitCode.UNREACHABLE))
+
+
+def _known(fleet: Fleet) -> dict[str, Signature]:
+    """The register; ProvinceError before the first import."""
+    rows = register.load(register.folder_of(fleet))
+    if not rows:
+        raise ProvinceError(
+            "no list was imported yet, so nobody knows what is due",
+            hint="province signatures import FILE",
+            exit_code=ExitCode.NOTHING_SELECTED,
+        )
+    return rows
 
 
 @app.command()

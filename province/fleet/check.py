@@ -25,6 +25,7 @@ from province.fleet.policy import check_policy
 from province.fleet.references import check_references, unresolved
 from province.fleet.register import check_registers
 from province.fleet.rooms import check_rooms
+from province.fleet.secret import check_secrets, references
 from province.fleet.sensors import check_sensors
 from province.fleet.site import Site, SitePurpose
 from province.fleet.sizing import check_sizing
@@ -140,6 +141,7 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         controls=fleet.controls,
         file=fleet.origins["registers/work-records"],
     )
+    yield from check_secrets(fleet.registers.secrets.rows, references(fleet.declarations))
     yield from check_freezes(fleet.registers.freezes.rows, fleet.owners, fleet.origins)
     yield from check_policy(
         fleet.registers.policy_exceptions.rows,

@@ -22,6 +22,7 @@ from province.fleet.policy import PolicyException, Project06Approval
 from province.fleet.province import DomainName
 from province.fleet.references import unresolved
 from province.fleet.row import Row
+from province.fleet.secret import Secret
 from province.fleet.sensors import Device
 from province.fleet.updates import Hold, Release
 from province.fleet.work_record import WorkRecord
@@ -203,6 +204,7 @@ class Registers(Fact):
     project06_approvals: Register[Project06Approval]
     cloud_criteria: Register[CloudRequirement]
     work_records: Register[WorkRecord]
+    secrets: Register[Secret]
     freezes: Register[Freeze]
     update_releases: Register[Release]
     update_holds: Register[Hold]

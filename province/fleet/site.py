@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringCo
 
 from province.fleet.calendar import Window
 from province.fleet.fact import Fact, FeatureId, Location, Names, NonBlank, Port, Slug, SourceRef
+from province.fleet.secret import StoreCredentials
 
 
 class SitePurpose(StrEnum):
@@ -137,12 +138,12 @@ class Snapshots(Fact):
 class BackupStore(Fact):
     """An S3-compatible store outside the cluster for copies of what it holds (3-2-1: TCVN 14423:2026, 5.11).
 
-    `credentials` names the secret in each room with the keys `id` and `key`; it is no fact and stands nowhere in git.
+    `credentials` names the secret in each room with the keys `id` and `key`; what is in it is no fact.
     """
 
     url: NonBlank
     bucket: Slug
-    credentials: Slug
+    credentials: StoreCredentials
     source: SourceRef
 
 
@@ -150,13 +151,13 @@ class RunStore(Fact):
     """An S3-compatible store in which the shards of a roll-out keep facts and evidence (docs/adr/0040).
 
     `addresses` are where `url` leads: network policies know no names. `credentials` names the secret in the runner's
-    room with the keys `id` and `key`; it is no fact and stands nowhere in git.
+    room with the keys `id` and `key`; what is in it is no fact.
     """
 
     url: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?$")]
     addresses: Annotated[tuple[IPv4Address | IPv6Address, ...], Field(min_length=1)]
     bucket: Slug
-    credentials: Slug
+    credentials: StoreCredentials
     source: SourceRef
 
     @property

@@ -15,7 +15,7 @@ from province.bundle.folder import archives as bundled_archives
 from province.bundle.sums import faults
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
-from province.lab import ca, engine, image, mirror, signatures, signed_zone
+from province.lab import ca, engine, image, mirror, readers, signatures, signed_zone
 from province.lab.deb import Deb, make_deb
 from province.lab.engine import Report, Say, to_stderr
 from province.lab.spec import LabSpec
@@ -38,6 +38,7 @@ from province.pki import authority as service_authority
 from province.pki import seal
 from province.pki.anchors import fingerprint, fingerprints
 from province.pki.authority import DEVICES, authority_folder
+from province.secrets.sealed import place as place_of_secrets
 from province.toolchain import build as programs
 from province.toolchain import cache, go, pins, pulumi_home
 from province.toolchain.images import ImageArchive, images, note
@@ -92,6 +93,7 @@ def up(fleet: Fleet, say: Say = to_stderr, bundle: Path | None = None) -> Report
     spec = lab_spec(fleet, packages=served.packages, debs=served.debs, images=served_images)
     report = engine.up(checkout, spec, say=say)
     publish(fleet, place, served.archives)
+    readers.seal_all(fleet, datetime.now(UTC))
     return report
 
 
@@ -99,7 +101,7 @@ def down(fleet: Fleet, say: Say = to_stderr) -> Report:
     """End the lab and take back what it had told others; the shared cache stays."""
     report = engine.down(fleet.root.parent, say=say)
     inventory = fleet.root / fleet.environment.id
-    for folder in (trust_folder(fleet), inventory / "descriptors"):
+    for folder in (trust_folder(fleet), inventory / "descriptors", place_of_secrets(fleet)[0]):
         shutil.rmtree(folder, ignore_errors=True)
     (inventory / "ssh_config").unlink(missing_ok=True)
     _forget_stacks(pulumi_home.STATE_DIR / "state")

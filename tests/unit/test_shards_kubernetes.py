@@ -69,10 +69,15 @@ def test_what_may_pass_is_tried_again(code: ExitCode) -> None:
 
 STORE = "{url: 'https://store.example', addresses: [198.51.100.9], bucket: runs, credentials: runs, source: A}"
 """As somebody writes it into a site's file."""
+CREDENTIALS = (
+    "{id: runs, name: {en: Store, vi: Kho}, owner: science-technology, keys: [id, key], readers: [automation], "
+    "days: 90, source: A}"
+)
 
 
 def with_store(edit: Edit, written: str) -> None:
     edit("fleet/sites/rach-gia.yml", "  renew_before_days: 60\n", f"  renew_before_days: 60\n  run_store: {written}\n")
+    edit("fleet/registers/secrets.yml", "rows:\n", f"rows:\n  - {CREDENTIALS}\n")
 
 
 def test_a_store_that_answers_at_no_other_port_answers_at_that_of_https(data: Path, edit: Edit) -> None:

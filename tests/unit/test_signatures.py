@@ -165,6 +165,7 @@ def test_the_lab_has_as_many_as_were_counted_and_production_has_none_made_up(fle
         made_up(fleet, TODAY)
 
 
+@pytest.mark.proves(8, 9)
 def test_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workplace, "of", lambda *_: Workplace(tmp_path, "lab"))
 
@@ -176,11 +177,15 @@ def test_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     path = str(tmp_path / "sample.csv")
     assert typed("due")[0] == ExitCode.NOTHING_SELECTED
+    assert typed("tell")[0] == ExitCode.NOTHING_SELECTED
     assert typed("sample", path)[0] == 0
     assert typed("import", path) == (0, "11038 new, 0 changed, 0 as before\n")
     code, said = typed("status")
     assert code == 0
     assert "personal       10330 of 10330 counted   over " in said
+    code, said = typed("tell")
+    assert (code, "would be told; repeat it with --yes" in said) == (0, True)
+    assert "Cán bộ" not in said
     code, said = typed("due", "--days", "60")
     assert code == ExitCode.DRIFT
     assert "of 11038 are over or end within 60 days" in said
