@@ -11,6 +11,7 @@ import typer
 from province.cli.job import ready
 from province.cli.operation import Call, operate, verb
 from province.cli.rotation import new_anchor, tell
+from province.fleet.calendar import FreezeKind
 from province.manifest.capability import CHECKOUT
 from province.manifest.rotations import Kind, Phase
 from province.ops.actions.catalogue import ACTIONS
@@ -84,6 +85,21 @@ def replace_node(
     operate("replace-node", told, words, call)
 
 
+@verb(app, "decommission", without=ALL_AT_ONCE)
+def decommission(
+    host: Annotated[str, typer.Argument(metavar="HOST", help="The node that leaves.")],
+    call: Call,
+    approved_by: Annotated[str, typer.Option(help="The second administrator, as the environment names them.")] = "",
+    approval: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Their signature over the statement.")
+    ] = None,
+) -> None:
+    """Let a node leave for good."""
+    signature = approval.read_text(encoding="utf-8") if approval else ""
+    told = {"nodes": host, "environment": call.environment, "reason": call.reason, "ticket": call.ticket}
+    operate("decommission", {**told, "approved_by": approved_by, "approval": signature}, [], call)
+
+
 @verb(app, "rotate")
 def rotate(
     what: Annotated[Kind, typer.Argument(help="The authority.")],
@@ -109,6 +125,53 @@ def rotate_tunnel_keys(
 ) -> None:
     """Give the tunnels over a path new keys."""
     operate("rotate-tunnel-keys", {"path": path, "since": asked_at()}, [], call)
+
+
+@verb(app, "fence-site", without=(*ALL_AT_ONCE, AT_ANY_TIME))
+def fence_site(site: Annotated[str, typer.Argument(help="The data centre.")], call: Call) -> None:
+    """Keep a data centre from serving."""
+    operate("fence-site", {"site": site, "reason": call.reason}, [site], call)
+
+
+@verb(app, "unfence-site", without=ALL_AT_ONCE)
+def unfence_site(site: Annotated[str, typer.Argument(help="The data centre.")], call: Call) -> None:
+    """Let a fenced data centre serve again."""
+    operate("unfence-site", {"site": site, "reason": call.reason}, [site], call)
+
+
+@verb(app, "freeze-change", without=(*ALL_AT_ONCE, AT_ANY_TIME, "yes_hosts"))
+def freeze_change(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Its name in the register.")],
+    since: Annotated[str, typer.Option(help="The first day.", metavar="YYYY-MM-DD")],
+    until: Annotated[str, typer.Option(help="The last day.", metavar="YYYY-MM-DD")],
+    kind: Annotated[list[FreezeKind], typer.Option(help="What is not done; may be given twice.")],
+    vi: Annotated[str, typer.Option(help="What it is called in Vietnamese.")],
+    en: Annotated[str, typer.Option(help="What it is called in English.")],
+    owner: Annotated[str, typer.Option(help="Who names the dates, as in owners.yml.")],
+    call: Call,
+    source: Annotated[str, typer.Option(help="Where the dates come from, as in sources.yml.")] = "A",
+    *,
+    verified: Annotated[bool, typer.Option("--verified", help="The owner has named the dates.")] = False,
+) -> None:
+    """Declare days on which nothing is changed."""
+    kinds = " ".join(dict.fromkeys(map(str, kind)))
+    told = {"id": name, "since": since, "until": until, "kinds": kinds, "vi": vi, "en": en, "owner": owner}
+    told |= {"source": source, "verified": _yes(verified), "reason": call.reason}
+    operate("freeze-change", told, [], call)
+
+
+@verb(app, "unfreeze-change", without=(*ALL_AT_ONCE, AT_ANY_TIME, "yes_hosts"))
+def unfreeze_change(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Its name in the register.")], call: Call
+) -> None:
+    """End a freeze before its last day."""
+    operate("unfreeze-change", {"id": name, "reason": call.reason}, [], call)
+
+
+@verb(app, "drill-etcd", without=(AT_ANY_TIME,))
+def drill_etcd(words: Words, call: Call) -> None:
+    """Restore a snapshot of a cluster's state and compare it."""
+    operate("drill-etcd", {}, words, call)
 
 
 @verb(app, "collect-evidence", without=(*ALL_AT_ONCE, AT_ANY_TIME))

@@ -88,7 +88,7 @@ def operate(verb: str, arguments: Mapping[str, str], words: list[str], call: Cal
     scene = Scene(fleet, SshRemote(fleet), work.private / "runs" / "none")  # nothing was kept yet
     hosts = chosen(action, fleet, select_hosts(fleet, words))
     if not call.go:
-        leave_dry(look(action, scene, hosts), as_json=call.as_json)
+        leave_dry(look(action, scene, hosts), action.about(fleet), as_json=call.as_json)
         return
     intent = Intent(call.reason, call.ticket)
     if action.keeps_calendar:
@@ -100,7 +100,7 @@ def operate(verb: str, arguments: Mapping[str, str], words: list[str], call: Cal
                 controller.refuse_unfinished()
             plan = look(action, scene, hosts)
             if not call.as_json:
-                typer.echo("\n".join(planned(plan)))
+                typer.echo("\n".join((*action.about(fleet), *planned(plan))))
             confirm(len(plan.differing), call.yes_hosts)
             action.prepare(scene)
             todo = [host for host in hosts if host.name in plan.digests]
@@ -110,12 +110,15 @@ def operate(verb: str, arguments: Mapping[str, str], words: list[str], call: Cal
     leave(run, as_json=call.as_json)
 
 
-def leave_dry(plan: Plan, *, as_json: bool) -> None:
+def leave_dry(plan: Plan, about: tuple[str, ...] = (), *, as_json: bool) -> None:
     """Say what would be done; exit 4 when a host did not answer."""
     if as_json:
-        print_json({"would": [vars(one) for one in plan.groups], "nothing": plan.as_declared, "lost": plan.lost})
+        would = [vars(one) for one in plan.groups]
+        print_json({"about": about, "would": would, "nothing": plan.as_declared, "lost": plan.lost})
     else:
-        typer.echo("\n".join((*planned(plan), "nothing was changed; repeat it with --go and --reason to do it")))
+        typer.echo(
+            "\n".join((*about, *planned(plan), "nothing was changed; repeat it with --go and --reason to do it"))
+        )
     if plan.lost:
         raise typer.Exit(int(ExitCode.UNREACHABLE))
 

@@ -13,9 +13,11 @@ from province.fleet.cluster_plan import check_clusters
 from province.fleet.commune import Commune, CommuneKind
 from province.fleet.control import check_controls
 from province.fleet.counter import check_counter
+from province.fleet.decommissioned import check_decommissioned
 from province.fleet.endpoint import Protocol, check_endpoints, unconfirmed
 from province.fleet.fact import Body
 from province.fleet.feature import check_features
+from province.fleet.fence import check_fences
 from province.fleet.findings import Finding
 from province.fleet.flows import check_systems
 from province.fleet.migration import check_migration
@@ -48,13 +50,14 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
         *_units(fleet),
         *_names(fleet),
         *_sites(fleet),
+        *check_fences(fleet),
         *check_clusters(fleet),
         *_overlay(fleet, declared_sites),
         *check_plan(fleet.province, fleet.origins["province"]),
         *_catalogue(fleet),
     ]
     if not findings:
-        findings += [*_addresses(fleet), *_waves(fleet)]
+        findings += [*_addresses(fleet), *_waves(fleet), *check_decommissioned(fleet)]
     if not findings:
         findings += check_room(fleet.province, len(fleet.nodes), fleet.origins["province"])
         findings += check_updates(fleet)

@@ -5,6 +5,7 @@ The lab and production differ by this overlay only; no role, component or progra
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
@@ -22,7 +23,7 @@ from province.fleet.old_sides import (
     Watcher,
 )
 from province.fleet.province import AddressPlan, DomainName, ZoneName
-from province.fleet.site import Duty, HostRole, NetworkEngine
+from province.fleet.site import Duty, HostRole, NetworkEngine, Site
 from province.fleet.system import Component
 
 
@@ -220,3 +221,27 @@ class AddressOverlay(Fact):
 
 
 Environment.model_rebuild()
+
+
+def overlaid_sites(sites: Mapping[str, Site], overlay: Environment, *, spare: bool) -> dict[str, Site]:
+    """The sites with the hosts and the network engine that the environment gives them, by id."""
+    found = dict(sites)
+    for name, change in overlay.sites.items():
+        if name not in found:
+            continue
+        site = found[name]
+        counts = {**change.hosts, **(change.spare_hosts if spare else {})}
+        hosts = {
+            role: group.model_copy(
+                update={
+                    "count": counts.get(role, group.count),
+                    "duties": tuple(dict.fromkeys((*group.duties, *change.duties.get(role, ())))),
+                }
+            )
+            for role, group in site.hosts.items()
+        }
+        cluster = site.cluster
+        if cluster and change.network_engine:
+            cluster = cluster.model_copy(update={"network_engine": change.network_engine})
+        found[name] = site.model_copy(update={"hosts": hosts, "cluster": cluster})
+    return found

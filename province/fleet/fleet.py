@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -13,10 +13,12 @@ from province.fleet.addressing import Subnet, site_prefix
 from province.fleet.assumption import Assumptions
 from province.fleet.commune import Commune
 from province.fleet.control import Control
+from province.fleet.decommissioned import Decommissioned
 from province.fleet.endpoint import Endpoint
 from province.fleet.environment import Environment
 from province.fleet.fact import Fact
 from province.fleet.feature import Feature
+from province.fleet.fence import Fence
 from province.fleet.hosts import Host, edge_nodes, site_hosts
 from province.fleet.layer import MIGRATION, PLATFORM, SYSTEMS
 from province.fleet.migration import Migration
@@ -56,6 +58,10 @@ class Fleet:
     """The move of old machine rooms; None for a province that moves none."""
     origins: Mapping[str, str]
     """Where each object is declared: `collection/id` → file, relative to the inventories' folder."""
+    fences: Mapping[str, Fence] = field(default_factory=lambda: MappingProxyType({}))
+    """Sites that stand and must not serve, by site."""
+    decommissioned: Mapping[str, Decommissioned] = field(default_factory=lambda: MappingProxyType({}))
+    """Hosts that left for good, by name: they keep their place in the ranks, and nobody runs them."""
 
     @cached_property
     def waves(self) -> tuple[Wave, ...]:
@@ -73,7 +79,7 @@ class Fleet:
         chosen = self.environment.communes
         nodes = [node for node in self.nodes if chosen == "all" or node.commune in chosen]
         found = [*nodes, *site_hosts(self.province, self.sites.values())]
-        return MappingProxyType({host.name: host for host in found})
+        return MappingProxyType({host.name: host for host in found if host.name not in self.decommissioned})
 
     @cached_property
     def tunnels(self) -> tuple[Tunnel, ...]:

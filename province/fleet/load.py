@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -17,10 +17,12 @@ from province.fleet.assumption import Assumptions
 from province.fleet.check import check_fleet
 from province.fleet.commune import Commune
 from province.fleet.control import Control
+from province.fleet.decommissioned import DECOMMISSIONED, Decommissioned
 from province.fleet.documents import read_yaml
 from province.fleet.endpoint import Endpoint
-from province.fleet.environment import AddressOverlay, Environment
+from province.fleet.environment import AddressOverlay, Environment, overlaid_sites
 from province.fleet.feature import Feature
+from province.fleet.fence import FENCES, Fence
 from province.fleet.findings import BadData, Finding, from_validation, nearest
 from province.fleet.fleet import Fleet
 from province.fleet.located import located
@@ -159,6 +161,8 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
     registers = _registers(reader, base / "registers")
     assumptions = reader.fact(Assumptions, base / "assumptions.yml")
     migration = _migration(reader, base / "migration")
+    fences = _said_by_commands(reader, Fence, overlay_path.with_name(FENCES))
+    decommissioned = _said_by_commands(reader, Decommissioned, overlay_path.with_name(DECOMMISSIONED))
     for name in ("province", "assumptions"):
         reader.origins[name] = reader.shown(base / f"{name}.yml")
     if reader.findings or province is None or overlay is None or registers is None or assumptions is None:
@@ -168,7 +172,7 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
         province=_with_overlay(reader, province, overlay, overlay_path.parent),
         environment=_sized(overlay, communes_wanted, communes),
         communes=MappingProxyType(communes),
-        sites=MappingProxyType(_overlaid_sites(sites, overlay, spare=_spare(spare_wanted))),
+        sites=MappingProxyType(overlaid_sites(sites, overlay, spare=_spare(spare_wanted))),
         systems=MappingProxyType(systems),
         platform=MappingProxyType(platform),
         endpoints=MappingProxyType(endpoints),
@@ -181,6 +185,8 @@ def _load(environment: str, root: Path, fleet_dir: str, communes_wanted: str, sp
         assumptions=assumptions,
         migration=migration,
         origins=MappingProxyType(reader.origins),
+        fences=MappingProxyType(fences),
+        decommissioned=MappingProxyType(decommissioned),
     )
     if findings := [*reader.findings, *check_fleet(fleet, sites)]:
         raise BadData(located(findings, root.parent))
@@ -204,6 +210,11 @@ def _communes(reader: _Reader, folder: Path) -> dict[str, Commune]:
         found[commune.code] = commune
         reader.origins[f"communes/{commune.code}"] = shown
     return found
+
+
+def _said_by_commands(reader: _Reader, model: type[FactT], path: Path) -> dict[Any, FactT]:
+    """A register of an environment that commands write: there is no file as long as it has no row."""
+    return reader.listing(model, path, path.stem) if path.is_file() else {}
 
 
 def _migration(reader: _Reader, folder: Path) -> Migration | None:
@@ -259,29 +270,6 @@ def _spare(wanted: str) -> bool:
             f"{SPARE_VARIABLE}={wanted} is neither yes nor no", hint="use 1, or leave it away", exit_code=ExitCode.USAGE
         )
     return wanted == "1"
-
-
-def _overlaid_sites(sites: Mapping[str, Site], overlay: Environment, *, spare: bool) -> dict[str, Site]:
-    found = dict(sites)
-    for name, change in overlay.sites.items():
-        if name not in found:
-            continue
-        site = found[name]
-        counts = {**change.hosts, **(change.spare_hosts if spare else {})}
-        hosts = {
-            role: group.model_copy(
-                update={
-                    "count": counts.get(role, group.count),
-                    "duties": tuple(dict.fromkeys((*group.duties, *change.duties.get(role, ())))),
-                }
-            )
-            for role, group in site.hosts.items()
-        }
-        cluster = site.cluster
-        if cluster and change.network_engine:
-            cluster = cluster.model_copy(update={"network_engine": change.network_engine})
-        found[name] = site.model_copy(update={"hosts": hosts, "cluster": cluster})
-    return found
 
 
 def _sized(overlay: Environment, wanted: str, communes: Iterable[str]) -> Environment:

@@ -14,6 +14,8 @@ from pathlib import Path
 from province.bundle.folder import archives as bundled_archives
 from province.bundle.sums import faults
 from province.errors import ExitCode, ProvinceError
+from province.fleet.decommissioned import DECOMMISSIONED
+from province.fleet.fence import FENCES
 from province.fleet.fleet import Fleet
 from province.lab import ca, engine, image, mirror, readers, signatures, signed_zone
 from province.lab.deb import Deb, make_deb
@@ -103,7 +105,8 @@ def down(fleet: Fleet, say: Say = to_stderr) -> Report:
     inventory = fleet.root / fleet.environment.id
     for folder in (trust_folder(fleet), inventory / "descriptors", place_of_secrets(fleet)[0]):
         shutil.rmtree(folder, ignore_errors=True)
-    (inventory / "ssh_config").unlink(missing_ok=True)
+    for name in ("ssh_config", FENCES, DECOMMISSIONED):
+        (inventory / name).unlink(missing_ok=True)
     _forget_stacks(pulumi_home.STATE_DIR / "state")
     return report
 

@@ -107,13 +107,17 @@ def _hosts(fleet: Fleet) -> list[KnownName]:
 
 
 def _services(peers: Peers) -> list[KnownName]:
-    """Every duty under its own name, for the province and for each site: `time`, `time.rach-gia`."""
+    """Every duty under its own name, for the province and for each site: `time`, `time.rach-gia`.
+
+    A fenced site's hosts are found under the site's own names alone.
+    """
     domain = peers.fleet.province.domain
     found: dict[str, list[str]] = {}
     for host in peers.site_hosts:
         addresses = list(map(str, host.interfaces[0].address.plain))
         for duty in host.duties:
-            for name in (f"{duty}.{domain}", f"{duty}.{host.site}.{domain}"):
+            everywhere = [] if host.site in peers.fleet.fences else [f"{duty}.{domain}"]
+            for name in (*everywhere, f"{duty}.{host.site}.{domain}"):
                 found.setdefault(name, []).extend(addresses)
     return [{"name": name, "addresses": addresses, "reverse": False} for name, addresses in found.items()]
 
@@ -121,11 +125,12 @@ def _services(peers: Peers) -> list[KnownName]:
 def _systems(fleet: Fleet) -> list[KnownName]:
     """Every name that users know of a system, and the entrances of the first site that has both, for all of its names.
 
-    A system that runs at both sites is entered at the primary one; the day on which that changes is a change here.
+    A system that runs at both sites is entered at the primary one, unless that is fenced; what runs at a fenced site
+    alone is not found at all.
     """
     found: dict[str, list[str]] = {}
     for site in fleet.data_centres:
-        if site.cluster and site.cluster.offers(Provided.INGRESS):
+        if site.id not in fleet.fences and site.cluster and site.cluster.offers(Provided.INGRESS):
             addresses = [str(address) for door in entrances(fleet, site) for address in door.plain]
             for name in exposed_at(fleet, site):
                 found.setdefault(name.host, addresses)

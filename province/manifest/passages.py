@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from province.fleet.addressing import AddressPair
-from province.fleet.exposed import entrance_class
+from province.fleet.exposed import DOORS, entrance_class
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.site import Duty, HostRole, Site
@@ -131,6 +131,7 @@ def passage_view(fleet: Fleet, host: Host, known: tuple[Passage, ...]) -> Values
         **(_at_gateway(fleet, host, known) if host.host_class == "gateway" else _at_node(fleet, host, known)),
         "management_zone": fleet.province.management_zone,
         **_ranges(fleet),
+        **_fence(fleet, host),
     }
 
 
@@ -143,6 +144,14 @@ def _ranges(fleet: Fleet) -> Values:
         "province_ipv4": [str(pair.ipv4) for pair in ranges],
         "province_ipv6": [str(pair.ipv6) for pair in ranges],
     }
+
+
+def _fence(fleet: Fleet, host: Host) -> Values:
+    """Whether the host stands at a site that must not serve, and the doors of systems that it then keeps shut."""
+    fenced = host.site in fleet.fences
+    shut = fenced and host.host_class == entrance_class(fleet, fleet.sites[str(host.site)])
+    ports = [port for doors in DOORS.values() for port in (doors.https, doors.http)]
+    return {"site_fenced": fenced, "fenced_doors": sorted(ports) if shut else []}
 
 
 def _at_node(fleet: Fleet, host: Host, known: tuple[Passage, ...]) -> Values:
@@ -173,7 +182,7 @@ def _at_gateway(fleet: Fleet, gateway: Host, known: tuple[Passage, ...]) -> Valu
         "zone_ports": [],
         "internet_zones": [],
         "ways": _both_ways(tuple((str(one["device"]), inside) for one in domains)),
-        "passages": list(_doors_of_systems(known)),
+        "passages": list(_doors_of_systems(one for one in known if not _is_fenced(fleet, one))),
         "domain_prefixes": domains,
         "node_management": _node_management(fleet),
     }
@@ -185,7 +194,13 @@ def _both_ways(pairs: tuple[tuple[str, str], ...]) -> list[Values]:
     return [{"from": one, "to": other} for pair in pairs for one, other in (pair, pair[::-1])]
 
 
-def _doors_of_systems(known: tuple[Passage, ...]) -> Iterator[Values]:
+def _is_fenced(fleet: Fleet, passage: Passage) -> bool:
+    """Whether a passage leads to a site that must not serve. Nodes keep theirs: no gateway takes users through."""
+    ipv4, _ = passage.entrance.plain
+    return any(ipv4 in fleet.site_prefixes[site].ipv4 for site in fleet.fences)
+
+
+def _doors_of_systems(known: Iterable[Passage]) -> Iterator[Values]:
     """The passages as a gateway sees them: whoever comes through a tunnel, whatever zone it began in."""
     merged: dict[tuple[AddressPair, Protocol, int], Passage] = {}
     for one in known:

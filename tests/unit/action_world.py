@@ -19,6 +19,7 @@ from province.cli import app, operation
 from province.cli import op as verbs
 from province.errors import ProvinceError
 from province.fleet.fleet import Fleet
+from province.fleet.load import _load, load_fleet
 from province.ops.actions.catalogue import ACTIONS
 from province.ops.actions.hands import ActionHands
 from province.ops.actions.remote import Done, Remote
@@ -163,6 +164,12 @@ class Desk:
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return done.exit_code, done.output
+
+
+def read_anew(environment: str) -> Fleet:
+    """The fleet as a command reads it that was typed just now."""
+    _load.cache_clear()
+    return load_fleet(environment)
 
 
 def desk_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:

@@ -62,6 +62,10 @@ class Action(ABC):
         """The hosts on which something is done for these targets: as a rule the targets themselves."""
         return tuple(targets)
 
+    def about(self, fleet: Fleet) -> tuple[str, ...]:  # noqa: ARG002 - others have something to say
+        """What an operator should know beside what is done to hosts, a line each; read before anything is done."""
+        return ()
+
     def prepare(self, scene: Scene) -> None:  # noqa: ARG002 - others need it
         """Do what has to be so at the controller before the first host; done again by a resumed run."""
         return

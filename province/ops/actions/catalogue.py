@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from province.errors import ExitCode, ProvinceError
 from province.ops.actions.action import Action
 from province.ops.actions.collect_evidence import CollectEvidence
+from province.ops.actions.decommission import Decommission
 from province.ops.actions.drain_node import DrainNode, UndrainNode
+from province.ops.actions.drill_etcd import DrillEtcd
+from province.ops.actions.fence_site import FenceSite, UnfenceSite
+from province.ops.actions.freeze_change import FreezeChange, UnfreezeChange
 from province.ops.actions.reboot_hosts import RebootHosts
 from province.ops.actions.replace_node import ReplaceNode
 from province.ops.actions.restart_service import RestartService
@@ -26,8 +30,14 @@ ACTIONS: dict[str, type[Action]] = {
         UndrainNode,
         RevokeNode,
         ReplaceNode,
+        Decommission,
         Rotate,
         RotateTunnels,
+        FenceSite,
+        UnfenceSite,
+        FreezeChange,
+        UnfreezeChange,
+        DrillEtcd,
         CollectEvidence,
     )
 }

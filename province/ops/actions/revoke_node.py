@@ -112,11 +112,10 @@ class RevokeNode(Action):
         """Cut the tunnels at once, then make the gateway's state say so."""
         cut = self._cut(scene, host)
         fleet = scene.fleet
-        manifest = Builder(fleet, load_trust(fleet)).build(host, only=(TUNNEL,))
-        reason = f"revoke {' '.join(self.nodes)}: {self.arguments['reason']}"
-        wish = node_talk.Wish(
-            manifest.digest, manifest.desired, (TUNNEL,), reason=reason, confirm_seconds=CONFIRM_SECONDS
-        )
+        parts = self.parts(fleet, host)
+        manifest = Builder(self.afterwards(fleet), load_trust(fleet)).build(host, only=parts)
+        reason = f"{self.verb} {' '.join(self.nodes)}: {self.arguments['reason']}"
+        wish = node_talk.Wish(manifest.digest, manifest.desired, parts, reason=reason, confirm_seconds=CONFIRM_SECONDS)
         try:
             node_talk.apply(scene.contact(fleet, host.name), wish)
         except NodeTrouble as trouble:
@@ -131,6 +130,14 @@ class RevokeNode(Action):
         """No device of the gateway and no file of it knows a key of the boxes."""
         known = self._known(scene, host)
         return "; ".join(sorted({f"{device} still knows {name}" for name, device, _ in known}))
+
+    def afterwards(self, fleet: Fleet) -> Fleet:
+        """The fleet as the gateways are told of it: the same, because the node stays where it is."""
+        return fleet
+
+    def parts(self, fleet: Fleet, host: Host) -> tuple[str, ...]:  # noqa: ARG002 - others ask it
+        """The capabilities of a gateway that are applied."""
+        return (TUNNEL,)
 
     def _cut(self, scene: Scene, host: Host) -> int:
         """Take the boxes' keys from the running devices; how many there were."""
