@@ -23,7 +23,7 @@ class Store(StrEnum):
     VOLUME = "a volume"
     """One of the move's own, because no component of the system is delivered that would bring it."""
     HOST = "a server on a host"
-    """A standby is of the old server's release, which no image of ours is; objects lie on storage hosts. Both aNot Pulumi's."""
+    """Standbys are of the old servers' release, objects lie on storage hosts: Ansible's, not Pulumi's."""
     NONE = "none"
 
 

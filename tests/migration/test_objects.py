@@ -21,7 +21,7 @@ from province.migration.objects.hands import ObjectsHands
 from province.migration.objects.way import ObjectsWay
 from province.migration.proofs import Wiped
 from tests.migration.buckets import RULES, Filer, furnish, let_in, lost_and_doubled, mover, office
-from tests.migration.ceph import Ceph, ceph  # noqa: F401 - a fixture
+from tests.migration.ceph import Ceph
 from tests.migration.test_hands import Conducted, conduct_by
 
 FORWARD = (Phase.PROVISIONED, Phase.REPLICATING, Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER, Phase.SOAKING)
@@ -29,14 +29,14 @@ CORS = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["https://va
 
 
 @pytest.fixture
-def way(ceph: Ceph) -> ObjectsWay:  # noqa: F811
+def way(ceph: Ceph) -> ObjectsWay:
     name = f"files-{uuid.uuid4().hex[:8]}"
     old, new = mover(ceph, "old", name), mover(ceph, "new", name)
     for one, tenant in ((old, "old"), (new, "new")):
         one.make("Enabled")
         let_in(one, tenant)
     old.ask("put_bucket_cors", CORSConfiguration=CORS)
-    return ObjectsWay(old, new, settle_seconds=0.4, drain_seconds=20)
+    return ObjectsWay(old, new, settle_seconds=0.8, drain_seconds=20)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def forward(conducted: Conducted, last: Phase) -> None:
 
 
 def test_a_bucket_moves_and_comes_back_while_somebody_files(
-    ceph: Ceph,  # noqa: F811
+    ceph: Ceph,
     way: ObjectsWay,
     conducted: Conducted,
 ) -> None:
@@ -132,7 +132,7 @@ def _instead(bucket: Bucket, change: Callable[[About, bytes], tuple[About, bytes
 
 
 def test_what_is_planted_in_the_copy_is_found_by_the_gate(
-    ceph: Ceph,  # noqa: F811
+    ceph: Ceph,
     way: ObjectsWay,
     conducted: Conducted,
 ) -> None:
@@ -151,7 +151,7 @@ def test_what_is_planted_in_the_copy_is_found_by_the_gate(
     assert conducted.to(Phase.CUT_OVER).shut == ()
 
 
-def test_a_bucket_that_is_shut_tells_everybody_but_the_move(ceph: Ceph, way: ObjectsWay) -> None:  # noqa: F811
+def test_a_bucket_that_is_shut_tells_everybody_but_the_move(ceph: Ceph, way: ObjectsWay) -> None:
     client, name = office(ceph, "old"), way.source.name
     furnish(ceph, way.source, keys=1)
     one = next(iter(way.source.versions().values()))[-1]
@@ -201,7 +201,7 @@ def test_what_cannot_be_carried_over_is_refused_before_anything_is_copied(
 
 
 @pytest.mark.soak
-def test_it_retires_with_an_archive(ceph: Ceph, way: ObjectsWay, conducted: Conducted) -> None:  # noqa: F811
+def test_it_retires_with_an_archive(ceph: Ceph, way: ObjectsWay, conducted: Conducted) -> None:
     move, whole = conducted.order.moves[0], None
     furnish(ceph, way.source)
     forward(conducted, Phase.SOAKING)
@@ -216,9 +216,9 @@ def test_it_retires_with_an_archive(ceph: Ceph, way: ObjectsWay, conducted: Cond
 
 
 @pytest.mark.soak
-def test_a_bucket_without_versions_moves_too(ceph: Ceph, tmp_path: Path) -> None:  # noqa: F811
+def test_a_bucket_without_versions_moves_too(ceph: Ceph, tmp_path: Path) -> None:
     name = f"plain-{uuid.uuid4().hex[:8]}"
-    way = ObjectsWay(mover(ceph, "old", name), mover(ceph, "new", name), settle_seconds=0.4, drain_seconds=20)
+    way = ObjectsWay(mover(ceph, "old", name), mover(ceph, "new", name), settle_seconds=0.8, drain_seconds=20)
     way.source.make("")
     let_in(way.source, "old")
     conducted = conduct_by(lambda desk: ObjectsHands(way, desk), Method.OBJECTS, tmp_path)
@@ -240,7 +240,7 @@ def test_a_bucket_without_versions_moves_too(ceph: Ceph, tmp_path: Path) -> None
 
 
 @pytest.mark.soak
-def test_a_large_object_goes_over_in_parts(ceph: Ceph, way: ObjectsWay) -> None:  # noqa: F811
+def test_a_large_object_goes_over_in_parts(ceph: Ceph, way: ObjectsWay) -> None:
     body = b"0123456789abcdef" * 2**16 * 20
     way.source.put("lớn", About({"ContentType": "video/mp4"}, {}, {}), io.BytesIO(body), len(body))
     (one,) = way.source.versions()["lớn"]

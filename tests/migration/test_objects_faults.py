@@ -20,7 +20,7 @@ from province.migration.objects.compare import differing, manifest
 from province.migration.objects.hands import ObjectsHands
 from province.migration.objects.way import ObjectsWay
 from tests.migration.buckets import Filer, furnish, lost_and_doubled, office
-from tests.migration.ceph import Ceph, ceph  # noqa: F401 - a fixture
+from tests.migration.ceph import Ceph
 from tests.migration.test_faults import Killed
 from tests.migration.test_hands import Conducted, conduct_by
 from tests.migration.test_objects import conducted, forward, way  # noqa: F401 - fixtures
@@ -46,7 +46,7 @@ def mortal(bucket: Bucket) -> Mortal:
 
 
 def test_killed_at_every_step_there_and_back_nothing_is_lost(
-    ceph: Ceph,  # noqa: F811
+    ceph: Ceph,
     way: ObjectsWay,  # noqa: F811
     tmp_path: Path,
 ) -> None:
@@ -89,7 +89,7 @@ FROM = {
 
 
 def test_a_gateway_that_was_killed_midway_is_named_and_the_move_goes_on(
-    ceph: Ceph,  # noqa: F811
+    ceph: Ceph,
     way: ObjectsWay,  # noqa: F811
     conducted: Conducted,  # noqa: F811
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_gateway_that_was_killed_midway_is_named_and_the_move_goes_on(
 class Slow:
     """An upload that began before the freeze and ends after it: its last byte waits."""
 
-    def __init__(self, ceph: Ceph, bucket: Bucket, key: str) -> None:  # noqa: F811
+    def __init__(self, ceph: Ceph, bucket: Bucket, key: str) -> None:
         words = {"Bucket": bucket.name, "Key": key}
         address = urlsplit(office(ceph, "old").generate_presigned_url("put_object", Params=words))
         assert address.hostname
@@ -126,7 +126,7 @@ class Slow:
 
 
 def test_an_upload_under_way_comes_over_when_it_ends_in_time(
-    ceph: Ceph,  # noqa: F811
+    ceph: Ceph,
     way: ObjectsWay,  # noqa: F811
     conducted: Conducted,  # noqa: F811
 ) -> None:
@@ -150,7 +150,7 @@ def test_an_upload_under_way_comes_over_when_it_ends_in_time(
 
 
 def test_an_upload_that_ends_too_late_shuts_the_gate_and_no_way_back_takes_it_away(
-    ceph: Ceph,  # noqa: F811
+    ceph: Ceph,
     way: ObjectsWay,  # noqa: F811
     conducted: Conducted,  # noqa: F811
 ) -> None:
@@ -172,7 +172,7 @@ def test_an_upload_that_ends_too_late_shuts_the_gate_and_no_way_back_takes_it_aw
     assert differing(manifest(way.source), manifest(way.target)) == ()
 
 
-def test_many_freezes_lose_and_double_nothing(ceph: Ceph, way: ObjectsWay) -> None:  # noqa: F811
+def test_many_freezes_lose_and_double_nothing(ceph: Ceph, way: ObjectsWay) -> None:
     sides = [(office(ceph, one), way.source.name) for one in ("old", "new")]
     way.provision()
     with Filer(*sides, pause_s=0) as one, Filer(*reversed(sides), pause_s=0) as other:

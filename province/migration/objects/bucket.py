@@ -135,7 +135,8 @@ class Bucket:
                 found.setdefault(one.key, []).append(one)
             if not page.get("IsTruncated"):
                 return {key: tuple(reversed(versions)) for key, versions in found.items()}
-            words = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+            after = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page.get("NextVersionIdMarker")}
+            words = {key: value for key, value in after.items() if value}
 
     def about(self, one: Version) -> About | None:
         """What a version carries; None where it is gone."""

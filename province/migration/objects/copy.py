@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from province.errors import ProvinceError
+from province.migration.objects import fence
 from province.migration.objects.bucket import Bucket, Version, Versions
 
 AT_ONCE = 8
 """Keys that are worked on at a time; the versions of one key come one after the other."""
+BESIDE = {"province-copy": "beside"}
+"""The labels of a bucket that a rehearsal or a backup made, so that no other is ever taken for one."""
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
@@ -73,11 +77,24 @@ def empty(bucket: Bucket) -> None:
     each([one for versions in bucket.versions().values() for one in reversed(versions)], bucket.remove)
 
 
+def room(bucket: Bucket, versioned: str) -> None:
+    """An empty bucket for a while, which refuses writes to everybody but us."""
+    drop(bucket)
+    bucket.make("")
+    bucket.label(BESIDE)
+    bucket.make(versioned)
+    fence.shut(bucket)
+
+
 def drop(bucket: Bucket) -> None:
-    """Take a bucket away with all that is in it; nothing where there is none."""
-    if bucket.is_there():
-        empty(bucket)
-        bucket.ask("delete_bucket")
+    """Take such a bucket away with all that is in it; nothing where there is none, and never somebody else's."""
+    if not bucket.is_there():
+        return
+    if bucket.labels() != BESIDE:
+        hint = "it is none of the move's: take it away by hand, or give it another name"
+        raise ProvinceError(f"{bucket.place} is there already", hint=hint)
+    empty(bucket)
+    bucket.ask("delete_bucket")
 
 
 def _same(olds: tuple[Version, ...], news: tuple[Version, ...]) -> int:

@@ -12,7 +12,7 @@ from province.migration.objects import fence
 from province.migration.objects.archive import keep, restore
 from province.migration.objects.bucket import Bucket, Versions
 from province.migration.objects.compare import Manifest, differing, manifest, shape
-from province.migration.objects.copy import copy, drop
+from province.migration.objects.copy import copy, drop, room
 from province.migration.objects.way import ObjectsWay
 from province.migration.proofs import Backup, Rehearsal, sha256_of
 
@@ -70,7 +70,7 @@ class ObjectsHands(NotedHands[ObjectsWay]):
         there, back = beside(way.target, "rehearsal"), beside(way.source, "rehearsal")
         try:
             for one in (there, back):
-                _room(one, way.source.versioned())
+                room(one, way.source.versioned())
             held = way.source.versions()
             before, began = manifest(way.source, held), time.monotonic()
             copy(way.source, there, deep=False, only=held)
@@ -114,7 +114,7 @@ class ObjectsHands(NotedHands[ObjectsWay]):
         dumped = time.monotonic()
         restored = beside(way.target, "restored")
         try:
-            _room(restored, way.source.versioned())
+            room(restored, way.source.versioned())
             restore(file, restored)
             there = manifest(restored)
         finally:
@@ -150,13 +150,6 @@ class ObjectsHands(NotedHands[ObjectsWay]):
 def beside(bucket: Bucket, what: str) -> Bucket:
     """Another bucket of the same server, for a while."""
     return Bucket(bucket.url, f"{bucket.name[: MOST_LETTERS - len(what) - 1]}-{what}", bucket.profile, bucket.mover)
-
-
-def _room(bucket: Bucket, versioned: str) -> None:
-    """An empty bucket that refuses writes to everybody but us."""
-    drop(bucket)
-    bucket.make(versioned)
-    fence.shut(bucket)
 
 
 def _stable(before: Manifest, after: Manifest, held: Versions, now: Versions) -> Manifest:
