@@ -172,7 +172,7 @@ def test_an_upload_that_ends_too_late_shuts_the_gate_and_no_way_back_takes_it_aw
     assert differing(manifest(way.source), manifest(way.target)) == ()
 
 
-def test_many_freezes_lose_and_double_nothing(ceph: Ceph, way: ObjectsWay) -> None:
+def test_many_freezes_lose_and_double_nothing(ceph: Ceph, way: ObjectsWay) -> None:  # noqa: F811
     sides = [(office(ceph, one), way.source.name) for one in ("old", "new")]
     way.provision()
     with Filer(*sides, pause_s=0) as one, Filer(*reversed(sides), pause_s=0) as other:
