@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from province import cache
+from province.toolchain import cache
 from tests.consumers.relay_servers import free_port
 
 TENANTS = ("old", "new")

@@ -161,7 +161,7 @@ def test_a_bucket_that_is_shut_tells_everybody_but_the_move(ceph: Ceph, way: Obj
     before = way.source.versions()
     source = {"Bucket": name, "Key": one.key}
     parts = {"Parts": [{"PartNumber": 1, "ETag": sent["ETag"]}]}
-    for verb, words in {
+    refused: dict[str, dict[str, Any]] = {
         "put_object": {"Key": "x", "Body": b""},
         "copy_object": {"Key": "x", "CopySource": source},
         "delete_object": {"Key": one.key},
@@ -169,7 +169,8 @@ def test_a_bucket_that_is_shut_tells_everybody_but_the_move(ceph: Ceph, way: Obj
         "delete_object_tagging": {"Key": one.key},
         "complete_multipart_upload": {"Key": "dở", "UploadId": begun, "MultipartUpload": parts},
         "create_multipart_upload": {"Key": "x"},
-    }.items():
+    }
+    for verb, words in refused.items():
         with pytest.raises(ClientError, match="AccessDenied"):
             getattr(client, verb)(Bucket=name, **words)
     with pytest.raises(ClientError, match="AccessDenied"):
