@@ -221,7 +221,7 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     for forward in fleet.environment.forward_zones:
         yield from unresolved(file, f"forward_zones.{forward.zone}.to", forward.to, resolvers, "endpoint that is asked")
     moves = fleet.migration.moves if fleet.migration else {}
-    sides = ("databases", "folders", "mailboxes", "queues", "standbys", "services", "names")
+    sides = ("buckets", "databases", "folders", "mailboxes", "queues", "standbys", "services", "names")
     for key in (f"old_{one}" for one in sides):
         for name in getattr(fleet.environment, key):
             yield from unresolved(file, key, name, moves, "move")
@@ -229,6 +229,10 @@ def _overlay(fleet: Fleet, declared_sites: Mapping[str, Site]) -> Iterator[Findi
     for target in (one for one, many in servers.items() if many > 1):
         mend = "a server takes mail or refuses it as a whole: give each move its own behind the common entrance"
         yield Finding(file, "old_mailboxes", target, "two moves go there", mend)
+    buckets = Counter((one.target, one.new_bucket) for one in fleet.environment.old_buckets.values())
+    for (target, bucket), many in buckets.items():
+        if many > 1:
+            yield Finding(file, "old_buckets", f"{target} {bucket}", "two moves go there", "give each its own bucket")
     if fleet.environment.communes != "all":
         for code in fleet.environment.communes:
             yield from unresolved(file, "communes", code, fleet.communes, "commune")

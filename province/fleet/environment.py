@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, mode
 from province.fleet.commune import CommuneCode
 from province.fleet.fact import DeviceName, Fact, NonBlank, Slug
 from province.fleet.old_sides import (
+    OldBucket,
     OldDatabase,
     OldFolder,
     OldMailboxes,
@@ -142,6 +143,7 @@ class Environment(Fact):
     old_folders: dict[Slug, OldFolder] = Field(default_factory=dict)
     old_standbys: dict[Slug, OldStandby] = Field(default_factory=dict)
     old_mailboxes: dict[Slug, OldMailboxes] = Field(default_factory=dict)
+    old_buckets: dict[Slug, OldBucket] = Field(default_factory=dict)
     old_queues: dict[Slug, OldQueue] = Field(default_factory=dict)
     old_services: dict[Slug, OldService] = Field(default_factory=dict)
     old_names: dict[Slug, tuple[OldName, ...]] = Field(default_factory=dict)

@@ -46,6 +46,7 @@ class Method(StrEnum):
     FILES = "files"
     QUEUE = "queue-drain"
     MAILBOXES = "mailboxes"
+    OBJECTS = "objects"
     REBUILD = "rebuild"
     ARCHIVE = "archive"
 

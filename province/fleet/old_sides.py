@@ -102,6 +102,40 @@ class OldMailboxes(OldFolder):
         return self
 
 
+class OldBucket(Fact):
+    """Where both servers of objects are (S3's protocol), and how the bucket is called there; null: alike on both.
+
+    A profile names the account's keys in the file of AWS_SHARED_CREDENTIALS_FILE, a mover the account itself as rules
+    of a bucket know it. `settle_seconds`: how long an upload lasts at most.
+    """
+
+    source: NonBlank
+    target: NonBlank
+    bucket: NonBlank
+    target_bucket: NonBlank | None = None
+    source_profile: NonBlank
+    target_profile: NonBlank
+    source_mover: NonBlank
+    target_mover: NonBlank
+    settle_seconds: PositiveInt
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        for url in (self.source, self.target):
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"{url!r} is not asked over HTTP")
+            if "@" in url:
+                raise ValueError("holds a password: it belongs into the file that AWS_SHARED_CREDENTIALS_FILE names")
+        if wrong := [one for one in (self.source_mover, self.target_mover) if not one.startswith("arn:")]:
+            raise ValueError(f"{wrong[0]!r} is no name of an account as rules know it (arn:aws:iam::TENANT:user/NAME)")
+        return self
+
+    @property
+    def new_bucket(self) -> str:
+        """How the bucket is called on the new side."""
+        return self.target_bucket or self.bucket
+
+
 class OldQueue(Fact):
     """Where both servers of a work queue are (nats:// or tls://), and its stream; `credentials`: a file of `nsc`'s."""
 

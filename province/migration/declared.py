@@ -23,7 +23,7 @@ class Store(StrEnum):
     VOLUME = "a volume"
     """One of the move's own, because no component of the system is delivered that would bring it."""
     HOST = "a server on a host"
-    """A standby is of the old server's release, and that is no image of ours: Ansible's, not Pulumi's."""
+    """Standbys are of the old servers' release, objects lie on storage hosts: Ansible's, not Pulumi's."""
     NONE = "none"
 
 
@@ -41,6 +41,7 @@ STORES: Mapping[Method, Store] = {
     Method.FILES: Store.VOLUME,
     Method.QUEUE: Store.OWN,
     Method.MAILBOXES: Store.VOLUME,
+    Method.OBJECTS: Store.HOST,
     Method.REBUILD: Store.NONE,
     Method.ARCHIVE: Store.VOLUME,
 }

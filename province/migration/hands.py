@@ -22,6 +22,9 @@ from province.migration.mailboxes.store import MailStore
 from province.migration.mailboxes.way import MailWay
 from province.migration.names.hands import NamedHands, Switch
 from province.migration.names.zone import Name
+from province.migration.objects.bucket import Bucket
+from province.migration.objects.hands import ObjectsHands
+from province.migration.objects.way import ObjectsWay
 from province.migration.postgresql.dump import ByDump
 from province.migration.postgresql.hands import DatabaseHands
 from province.migration.postgresql.logical import Pair
@@ -42,6 +45,7 @@ KEYS: Mapping[Method, str] = {
     Method.FILES: "old_folders",
     Method.QUEUE: "old_queues",
     Method.MAILBOXES: "old_mailboxes",
+    Method.OBJECTS: "old_buckets",
     Method.REBUILD: "old_services",
 }
 """Under which key an environment says how both sides are reached; a method without one is not carried out by now."""
@@ -161,6 +165,11 @@ def _of(environment: Environment, move: Move, desk: Desk) -> MoveHands:
         source = MailStore(Folder(mail.source), tuple(mail.source_programs.split()))
         target = MailStore(Folder(mail.target), tuple(mail.target_programs.split()))
         return MailHands(MailWay(source, target), desk, mail.spare)
+    if move.method is Method.OBJECTS:
+        held = environment.old_buckets[move.id]
+        here = Bucket(held.source, held.bucket, held.source_profile, held.source_mover)
+        there = Bucket(held.target, held.new_bucket, held.target_profile, held.target_mover)
+        return ObjectsHands(ObjectsWay(here, there, held.settle_seconds), desk)
     if move.method is Method.PHYSICAL:
         one = environment.old_standbys[move.id]
         place = Place(one.data, one.programs, one.owner, one.options, one.spare_port, one.host)

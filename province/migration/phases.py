@@ -59,10 +59,10 @@ class Source:
     kept: bool
 
 
-COPIES_ALL_THE_TIME = frozenset({Method.LOGICAL, Method.PHYSICAL, Method.FILES, Method.MAILBOXES})
+COPIES_ALL_THE_TIME = frozenset({Method.LOGICAL, Method.PHYSICAL, Method.FILES, Method.MAILBOXES, Method.OBJECTS})
 """Methods whose target follows the source long before the freeze; the others copy while the source is frozen."""
 
-FLOWS_BACK = frozenset({Method.LOGICAL, Method.FILES, Method.QUEUE, Method.MAILBOXES})
+FLOWS_BACK = frozenset({Method.LOGICAL, Method.FILES, Method.QUEUE, Method.MAILBOXES, Method.OBJECTS})
 """Methods by which new writes flow back to the old side after the cut-over: all the time, or on the way back.
 
 A promoted standby of another timeline and a dump do not: their way back ends at the cut-over, unless nothing was

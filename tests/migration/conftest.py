@@ -15,6 +15,7 @@ from province.fleet.load import load_fleet
 from province.migration.postgresql.copy import take_away
 from province.migration.postgresql.logical import Pair
 from province.migration.samples import Office
+from tests.migration.ceph import Ceph
 from tests.migration.servers import Cluster, has_old
 
 
@@ -30,6 +31,15 @@ def clusters() -> Iterator[tuple[Cluster, Cluster]]:
     for one in both:
         one.stop("immediate")
     shutil.rmtree(place)
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[Ceph]:
+    server = Ceph(Path(tempfile.mkdtemp(prefix="province-ceph-")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(server.profiles))
+        yield server
+    server.end()
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,10 @@ def test_a_method_that_nobody_carries_out_is_named() -> None:
 
 
 MAIL = "{source: old:/etc/dovecot, target: new:/etc/dovecot, spare: /srv/spare}"
+BUCKET = (
+    "{source: https://old, target: https://new, bucket: lake, source_profile: old, target_profile: new, "
+    "source_mover: arn:aws:iam::old:user/mover, target_mover: arn:aws:iam::new:user/mover, settle_seconds: 60}"
+)
 QUEUE = "{source: nats://old, target: nats://new, stream: s}"
 SERVICE = "{logs: /var/log, stop: a, start: b, runs: c, answers: /healthz}"
 STANDBY = "{source: host=old, target: host=new, data: /d, programs: /p, spare_port: 0}"
@@ -111,6 +115,10 @@ NAME = "name: vanban.cu.example, server: 192.0.2.53, key: /etc/move.key, old: [1
 @pytest.mark.parametrize(
     ("reach", "said"),
     [
+        (f"old_buckets: {{lake-an-giang: {BUCKET.replace('//old', '//a:b@old')}}}", "holds a password"),
+        (f"old_buckets: {{lake-an-giang: {BUCKET.replace('https://new', 'new')}}}", "'new' is not asked over HTTP"),
+        (f"old_buckets: {{lake-an-giang: {BUCKET.replace('arn:aws:iam::new:user/', '')}}}", "no name of an account"),
+        (f"old_buckets: {{lake-an-giang: {BUCKET}, lake-kien-giang: {BUCKET}}}", "two moves go there"),
         (f"old_queues: {{document-gateway-an-giang: {QUEUE.replace('//old', '//a:b@old')}}}", "holds a password"),
         (f"old_queues: {{document-gateway: {QUEUE}}}", "no such move"),
         (f"old_mailboxes: {{mail-an-giang: {MAIL.replace('/srv/spare', '/')}}}", "a folder with room for a copy"),

@@ -20,7 +20,7 @@ CHANGES: dict[Method, dict[Phase, tuple[set[str], set[str]]]] = {
         Phase.RETIRED: (set(), {"passage from-old"}),
     },
     **{method: {Phase.PROVISIONED: ({"volume"}, set())} for method in (Method.FILES, Method.MAILBOXES, Method.ARCHIVE)},
-    **{method: {} for method in (Method.PHYSICAL, Method.DUMP, Method.QUEUE, Method.REBUILD)},
+    **{method: {} for method in (Method.PHYSICAL, Method.DUMP, Method.QUEUE, Method.OBJECTS, Method.REBUILD)},
 }
 """What each step of the way there adds and takes away; a step that is not named changes the record alone."""
 
