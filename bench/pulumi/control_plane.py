@@ -121,6 +121,9 @@ def _programs(plane: ControlPlane) -> dict[str, list[str]]:
             f"--service-account-private-key-file={folder / 'accounts.key'}",
             f"--root-ca-file={folder / 'ca.pem'}",
             "--use-service-account-credentials=false",
+            # Its own limit makes 20 pods in a second: thousands of them would be a benchmark of that limit.
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
         ],
         "kube-scheduler": alone,
         "kwok": [*access, "--manage-all-nodes=true", f"--config={STAGES}"],

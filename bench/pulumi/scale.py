@@ -61,7 +61,13 @@ def twice(folder: Path) -> None:
 def _filled(body: dict[str, Any], replicas: int) -> dict[str, Any]:
     """A system whose workloads are all delivered, with room for all of them."""
     components = {
-        name: {**one, "image": STAND_IN, "replicas": replicas} if "image" in one else one
+        name: _delivered(one, replicas) if "image" in one else one
         for name, one in (body.get("components") or {}).items()
     }
     return {**body, "components": components, "quota": ROOM} if components else body
+
+
+def _delivered(component: dict[str, Any], replicas: int) -> dict[str, Any]:
+    """A workload with an image and a number of pods that no load changes."""
+    fixed = {key: value for key, value in component.items() if key != "most_replicas"}
+    return {**fixed, "image": STAND_IN, "replicas": replicas}
