@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ class ControlPlane:
     folder: Path
     address: IPv4Address
     port: int
+    netns: str | None = NETNS
 
     @property
     def endpoint(self) -> str:
@@ -51,7 +52,7 @@ class ControlPlane:
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """Run a verb of kubectl and return what it printed."""
-        return run([build.binary("kubectl"), "--kubeconfig", self.kubeconfig, *words], stdin=stdin, netns=NETNS)
+        return run([build.binary("kubectl"), "--kubeconfig", self.kubeconfig, *words], stdin=stdin, netns=self.netns)
 
     def add_nodes(self, names: Iterable[str]) -> None:
         """Add simulated nodes, large enough for whatever the catalogue asks."""
@@ -85,6 +86,23 @@ def control_plane(folder: Path, address: IPv4Address, port: int, *, nodes: Itera
             if name == "kube-apiserver":
                 _wait_until_ready(plane)
         plane.add_nodes(nodes)
+        yield plane
+
+
+@contextmanager
+def api_server(folder: Path, address: IPv4Address, port: int, *, flags: Sequence[str]) -> Iterator[ControlPlane]:
+    """An API server, with flags of the caller's own beside the usual ones, and etcd; nobody else is at work there.
+
+    In the caller's network: `address` is one that only this machine reaches. Needs no root.
+    """
+    folder.mkdir(parents=True)
+    plane = ControlPlane(folder, address, port, netns=None)
+    _write_keys(plane)
+    programs = _programs(plane)
+    with ExitStack() as processes:
+        processes.enter_context(_process(plane, "etcd", programs["etcd"]))
+        processes.enter_context(_process(plane, "kube-apiserver", [*programs["kube-apiserver"], *flags]))
+        _wait_until_ready(plane)
         yield plane
 
 
@@ -134,7 +152,7 @@ def _programs(plane: ControlPlane) -> dict[str, list[str]]:
 def _process(plane: ControlPlane, name: str, words: list[str]) -> Iterator[None]:
     log = plane.folder / f"{name}.log"
     with log.open("w", encoding="utf-8") as sink:
-        command = [*enter(NETNS), str(build.binary(name)), *words]
+        command = [*(enter(plane.netns) if plane.netns else ()), str(build.binary(name)), *words]
         with subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL) as process:
             try:
                 yield
