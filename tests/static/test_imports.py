@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 HEAVY = (
-    *("pulumi_kubernetes.core", "pulumi_kubernetes.apps", "pulumi_kubernetes.networking"),
-    *("pulumi.automation", "pulumi_policy", "ansible", "testinfra", "fabric", "paramiko"),
+    *("pulumi_kubernetes.core.v1", "pulumi_kubernetes.apps.v1", "pulumi_kubernetes.networking.v1"),
+    *("pulumi_policy", "ansible", "testinfra", "fabric", "paramiko"),
+    *("province.lab", "province.manifest", "province.rollout", "province.verify"),
     *("typer", "rich", "pytest", "duckdb", "pyarrow", "cryptography"),
 )
 """What the programs could do with and do without: typed classes of objects, and libraries of the other legs."""
