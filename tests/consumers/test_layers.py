@@ -163,7 +163,9 @@ def test_the_loss_of_one_sites_api_server_is_not_the_others(province: Province) 
 def test_what_somebody_changes_by_hand_is_found_with_its_field_and_taken_back(province: Province) -> None:
     room = province.fleet.rooms_at(province.one, LAYER)[0].id
     plane, centre = province.planes[province.one.id], province.centre(province.one)
-    plane.kubectl("patch", "resourcequota", "system", "--namespace", room, "--patch", '{"spec":{"hard":{"pods":"7777"}}}')
+    plane.kubectl(
+        "patch", "resourcequota", "system", "--namespace", room, "--patch", '{"spec":{"hard":{"pods":"7777"}}}'
+    )
     (found,) = done(data_centre.drift(centre))
     assert found.changed
     log = province.desk.private / "logs" / f"drift-{centre.stack(LAYER)}.log"
