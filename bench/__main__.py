@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
     "fleet": fleet.measure,
     "moves": moves.measure,
     "pulumi": pulumi.measure,
+    "pulumi-scale": pulumi.measure_scale,
     "stacks": lambda _: stacks.measure(),
     "verify": verify.measure,
 }

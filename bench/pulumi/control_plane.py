@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -38,6 +38,9 @@ class ControlPlane:
     folder: Path
     address: IPv4Address
     port: int
+    netns: str | None = NETNS
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, compare=False)
+    """Its processes by name."""
 
     @property
     def endpoint(self) -> str:
@@ -49,9 +52,27 @@ class ControlPlane:
         """The administrator's access."""
         return self.folder / "kubeconfig.yml"
 
+    def log(self, name: str) -> Path:
+        """What a process printed."""
+        return self.folder / f"{name}.log"
+
+    def start(self, name: str, *flags: str) -> None:
+        """Start one of its processes, with flags beside the usual ones."""
+        words = [*(enter(self.netns) if self.netns else ()), str(build.binary(name)), *_programs(self)[name], *flags]
+        with self.log(name).open("a", encoding="utf-8") as sink:
+            self.running[name] = subprocess.Popen(
+                words, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            )
+
+    def kill(self, name: str) -> None:
+        """End a process from one moment to the next; `start` brings it back."""
+        process = self.running.pop(name)
+        process.kill()
+        process.wait()
+
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """Run a verb of kubectl and return what it printed."""
-        return run([build.binary("kubectl"), "--kubeconfig", self.kubeconfig, *words], stdin=stdin, netns=NETNS)
+        return run([build.binary("kubectl"), "--kubeconfig", self.kubeconfig, *words], stdin=stdin, netns=self.netns)
 
     def add_nodes(self, names: Iterable[str]) -> None:
         """Add simulated nodes, large enough for whatever the catalogue asks."""
@@ -80,11 +101,25 @@ def control_plane(folder: Path, address: IPv4Address, port: int, *, nodes: Itera
     plane = ControlPlane(folder, address, port)
     _write_keys(plane)
     with ExitStack() as processes:
-        for name, words in _programs(plane).items():
-            processes.enter_context(_process(plane, name, words))
+        for name in _programs(plane):
+            processes.enter_context(_process(plane, name))
             if name == "kube-apiserver":
-                _wait_until_ready(plane)
+                wait_until_ready(plane)
         plane.add_nodes(nodes)
+        yield plane
+
+
+@contextmanager
+def api_server(folder: Path, address: IPv4Address, port: int, *, flags: Sequence[str]) -> Iterator[ControlPlane]:
+    """An API server, with flags of the caller's own beside the usual ones, and etcd; nobody else is at work there.
+
+    In the caller's network: `address` is one that only this machine reaches. Needs no root.
+    """
+    folder.mkdir(parents=True)
+    plane = ControlPlane(folder, address, port, netns=None)
+    _write_keys(plane)
+    with _process(plane, "etcd"), _process(plane, "kube-apiserver", *flags):
+        wait_until_ready(plane)
         yield plane
 
 
@@ -121,6 +156,9 @@ def _programs(plane: ControlPlane) -> dict[str, list[str]]:
             f"--service-account-private-key-file={folder / 'accounts.key'}",
             f"--root-ca-file={folder / 'ca.pem'}",
             "--use-service-account-credentials=false",
+            # Its own limit makes 20 pods in a second: thousands of them would be a benchmark of that limit.
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
         ],
         "kube-scheduler": alone,
         "kwok": [*access, "--manage-all-nodes=true", f"--config={STAGES}"],
@@ -128,20 +166,21 @@ def _programs(plane: ControlPlane) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _process(plane: ControlPlane, name: str, words: list[str]) -> Iterator[None]:
-    log = plane.folder / f"{name}.log"
-    with log.open("w", encoding="utf-8") as sink:
-        command = [*enter(NETNS), str(build.binary(name)), *words]
-        with subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL) as process:
-            try:
-                yield
-                if process.poll() is not None:
-                    raise ProvinceError(f"{name} ended by itself", hint=f"everything it printed: {log}")
-            finally:
-                process.terminate()
+def _process(plane: ControlPlane, name: str, *flags: str) -> Iterator[None]:
+    """A process that must be there at the end, unless somebody killed it; then it is ended."""
+    plane.start(name, *flags)
+    try:
+        yield
+        if name in plane.running and plane.running[name].poll() is not None:
+            raise ProvinceError(f"{name} ended by itself", hint=f"everything it printed: {plane.log(name)}")
+    finally:
+        if process := plane.running.pop(name, None):
+            process.terminate()
+            process.wait()
 
 
-def _wait_until_ready(plane: ControlPlane) -> None:
+def wait_until_ready(plane: ControlPlane) -> None:
+    """Wait for the API server; raises ProvinceError with what it says when it takes too long."""
     deadline = time.monotonic() + READY_WITHIN_S
     while True:
         try:

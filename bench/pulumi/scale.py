@@ -47,21 +47,43 @@ def at_scale(desk: Desk, site: Site, plane: ControlPlane) -> dict[str, object]:
 
 
 def twice(folder: Path) -> None:
-    """Put every system beside itself once more, with so many replicas that all workloads together have `PODS` pods."""
+    """Put every system beside itself once more, with so many replicas that all workloads together have `PODS` pods.
+
+    Those of which hosts serve a part stay alone: their ports are there once. A copy replaces no old system.
+    """
     files = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yml"))}
-    workloads = [one for body in files.values() for one in (body.get("components") or {}).values() if "image" in one]
-    replicas = ceil(PODS / (2 * len(workloads)))
+    copied = {path for path, body in files.items() if not any("duty" in one for one in _components(body).values())}
+    workloads = sum((2 if path in copied else 1) * len(_workloads(body)) for path, body in files.items())
+    replicas = ceil(PODS / workloads) + 1  # because a few systems stand at the other site alone
     for path, body in files.items():
         filled = _filled(body, replicas)
-        path.write_text(yaml.safe_dump(filled, allow_unicode=True, sort_keys=False), encoding="utf-8")
-        copy = path.with_name(f"{path.stem[:36]}-two.yml")
-        copy.write_text(yaml.safe_dump(filled, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        _write(path, filled)
+        if path in copied:
+            copy = {key: value for key, value in filled.items() if key != "replaces"}
+            _write(path.with_name(f"{path.stem[:36]}-two.yml"), copy)
+
+
+def _components(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return body.get("components") or {}
+
+
+def _workloads(body: dict[str, Any]) -> list[str]:
+    """The components that can be delivered as an image."""
+    return [name for name, one in _components(body).items() if "image" in one]
+
+
+def _write(path: Path, body: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(body, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 def _filled(body: dict[str, Any], replicas: int) -> dict[str, Any]:
     """A system whose workloads are all delivered, with room for all of them."""
-    components = {
-        name: {**one, "image": STAND_IN, "replicas": replicas} if "image" in one else one
-        for name, one in (body.get("components") or {}).items()
-    }
+    delivered = {name: _delivered(_components(body)[name], replicas) for name in _workloads(body)}
+    components = {**_components(body), **delivered}
     return {**body, "components": components, "quota": ROOM} if components else body
+
+
+def _delivered(component: dict[str, Any], replicas: int) -> dict[str, Any]:
+    """A workload with an image and a number of pods that no load changes."""
+    fixed = {key: value for key, value in component.items() if key != "most_replicas"}
+    return {**fixed, "image": STAND_IN, "replicas": replicas}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.shown.results import CHECKOUT, Results, aims, plain, table
+from bench.shown.stacks import stacks_part
 
 __all__ = ["CHECKOUT", "PAGE", "benchmark_page"]
 
@@ -53,7 +54,8 @@ def benchmark_page(results: Results) -> str:
         parts += _fleet(fleet)
     parts += _apply(figures["apply"])
     parts += _verify(figures["verify"])
-    parts += [*_moves(figures["moves"]), *_evidence(figures["evidence"]), *_others(figures), *_machines(results)]
+    parts += [*_moves(figures["moves"]), *_evidence(figures["evidence"]), *stacks_part(figures)]
+    parts += [*_others(figures), *_machines(results)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 

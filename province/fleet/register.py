@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from province.fleet.benchmark import BenchmarkRow
 from province.fleet.calendar import Freeze
 from province.fleet.cloud import CloudRequirement
 from province.fleet.duty import Duty
@@ -203,6 +204,7 @@ class Registers(Fact):
     policy_exceptions: Register[PolicyException]
     project06_approvals: Register[Project06Approval]
     cloud_criteria: Register[CloudRequirement]
+    cis_kubernetes: Register[BenchmarkRow]
     work_records: Register[WorkRecord]
     secrets: Register[Secret]
     freezes: Register[Freeze]
@@ -213,6 +215,11 @@ class Registers(Fact):
     def unnamed_contacts(self) -> tuple[str, ...]:
         """Scopes whose incident contact nobody has named yet."""
         return tuple(row.scope for row in self.incident_contacts.rows if row.name is None)
+
+    def version_of(self, standard: str) -> str:
+        """The version of a standard that the model follows; "" for one that is not in the register."""
+        row = self.standards.get(standard)
+        return row.version if row else ""
 
     def by_name(self) -> dict[str, Register[Any]]:
         """Each register under the name of its file."""

@@ -22,7 +22,8 @@ EVERY_HOST = "every-host"
 DUTY = "duty/"
 SYMBOLS = (
     *("management", "services", "site", "sites", "zones", "nodes", "gateways", "tunnels", "mirror"),
-    *("resolvers", "outside-resolvers", "clocks", "outside-clocks", "registries", "cluster-nodes", "pods", "any"),
+    *("resolvers", "outside-resolvers", "clocks", "outside-clocks", "registries", "entrances"),
+    *("cluster-nodes", "pods", "any"),
 )
 ZONE = "zone/"
 DOMAIN = "domain/"

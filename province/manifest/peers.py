@@ -26,7 +26,7 @@ from province.fleet.province import NetworkPair
 from province.fleet.site import Duty
 from province.fleet.time_sources import references
 from province.manifest.capability import DOMAIN, ZONE
-from province.manifest.passages import Passage, passages
+from province.manifest.passages import Passage, entrances, passages
 
 Network = IPv4Network | IPv6Network
 
@@ -248,6 +248,10 @@ class Peers:
 
     def _registries(self, host: Host) -> Iterable[NetworkPair]:
         return (single(self.address(one, host)) for one in self.site_hosts if Duty.REGISTRY in one.duties)
+
+    def _entrances(self, _: Host) -> Iterable[NetworkPair]:
+        """Where users reach the systems of every site."""
+        return (single(door) for site in self.fleet.data_centres for door in entrances(self.fleet, site))
 
     def _cluster_nodes(self, _: Host) -> Iterable[NetworkPair]:
         """The nodes of every site's cluster, each with all of its addresses."""

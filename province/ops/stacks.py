@@ -96,9 +96,24 @@ def preview(work: Workplace, stack: str) -> Plan:
     """What `up` would do, changes by hand included; nothing is touched."""
     words = ["pulumi", "preview", "--json", *REFRESHED, "--non-interactive", "--stack", stack]
     outcome = work.run(f"preview-{stack}", words, answers=True)
-    succeeded(stack, outcome)
-    found = json.loads(outcome.output.read_text(encoding="utf-8"))
-    return Plan(stack, {**found, "steps": planned_steps(found.get("steps") or ())}, outcome.seconds)
+    found = _printed(outcome)
+    planned = {**found, "steps": planned_steps(found.get("steps") or ())}
+    if outcome.code != 0 and not refusals(planned):
+        raise trouble(stack, outcome)
+    # Pulumi itself stops at what is protected, and offers to take the protection off; a refusal of ours says more.
+    return Plan(stack, planned, outcome.seconds)
+
+
+def _printed(outcome: Outcome) -> Mapping[str, Any]:
+    """The plan that a preview printed, as far as it came; one without steps when it failed before."""
+    text = outcome.output.read_text(encoding="utf-8")
+    try:
+        found: Mapping[str, Any] = json.loads(text)
+    except ValueError:
+        if outcome.code == 0:
+            raise
+        return {}
+    return found
 
 
 def planned_steps(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

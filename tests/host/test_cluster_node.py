@@ -37,7 +37,7 @@ def kubelet(host: Connection) -> Settings:
         ("serverTLSBootstrap", True),  # 4.2.11
         ("tlsMinVersion", "VersionTLS12"),
         ("podPidsLimit", 4096),  # 4.2.13
-        ("seccompDefault", True),  # 4.2.14
+        ("seccompDefault", True),  # 5.7.2
     ],
 )
 def test_the_kubelet_runs_with(kubelet: Settings, path: str, value: object) -> None:

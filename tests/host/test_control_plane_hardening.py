@@ -59,10 +59,14 @@ def flags(host: Connection) -> Flags:
         ("client-ca-file", "/etc/kubernetes/pki/ca.crt"),  # 1.2.25
         ("encryption-provider-config", "/etc/kubernetes/api-server/encryption.yaml"),  # 1.2.27
         ("etcd-cafile", "/etc/kubernetes/pki/etcd/ca.crt"),  # 1.2.26
+        ("etcd-certfile", "/etc/kubernetes/pki/apiserver-etcd-client.crt"),  # 1.2.23
+        ("etcd-keyfile", "/etc/kubernetes/pki/apiserver-etcd-client.key"),
         ("kubelet-certificate-authority", "/etc/kubernetes/pki/ca.crt"),  # 1.2.5
         ("kubelet-client-certificate", "/etc/kubernetes/pki/apiserver-kubelet-client.crt"),  # 1.2.4
         ("profiling", "false"),  # 1.2.15
         ("service-account-key-file", "/etc/kubernetes/pki/sa.pub"),  # 1.2.22
+        ("tls-cert-file", "/etc/kubernetes/pki/apiserver.crt"),  # 1.2.24
+        ("tls-private-key-file", "/etc/kubernetes/pki/apiserver.key"),
         ("tls-min-version", "VersionTLS12"),
     ],
 )
@@ -104,8 +108,13 @@ def test_every_part_speaks_strong_suites_only(flags: Flags, part: str) -> None:
         ("kube-controller-manager", "use-service-account-credentials", "true"),  # 1.3.3
         ("kube-scheduler", "bind-address", "127.0.0.1"),  # 1.4.2
         ("kube-scheduler", "profiling", "false"),  # 1.4.1
+        ("etcd", "cert-file", "/etc/kubernetes/pki/etcd/server.crt"),  # 2.1
+        ("etcd", "key-file", "/etc/kubernetes/pki/etcd/server.key"),
         ("etcd", "client-cert-auth", "true"),  # 2.2
+        ("etcd", "peer-cert-file", "/etc/kubernetes/pki/etcd/peer.crt"),  # 2.4
+        ("etcd", "peer-key-file", "/etc/kubernetes/pki/etcd/peer.key"),
         ("etcd", "peer-client-cert-auth", "true"),  # 2.5
+        ("etcd", "peer-trusted-ca-file", "/etc/kubernetes/pki/etcd/ca.crt"),
         ("etcd", "trusted-ca-file", "/etc/kubernetes/pki/etcd/ca.crt"),  # 2.7
     ],
 )

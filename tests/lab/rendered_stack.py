@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,8 @@ said = json.loads(Path("said.json").read_text())
 cluster = Provider("cluster/here", cluster_identifier=said["cluster"], render_yaml_to_directory="rendered")
 for token, body in said["objects"]:
     name = f"{body['metadata'].get('namespace', 'cluster')}/{body['kind']}/{body['metadata']['name']}"
-    pulumi.CustomResource(token, name, body, pulumi.ResourceOptions(provider=cluster))
+    kept = body["metadata"]["name"] in said["protected"]
+    pulumi.CustomResource(token, name, body, pulumi.ResourceOptions(provider=cluster, protect=kept))
 """
 
 Done = subprocess.CompletedProcess[str]
@@ -40,9 +41,9 @@ class RenderedStack:
     name: str
     settings: Mapping[str, str]
 
-    def say(self, objects: Objects, cluster: str = "one") -> None:
-        """Declare these objects from now on, in the cluster with this identity."""
-        said = {"cluster": cluster, "objects": objects}
+    def say(self, objects: Objects, cluster: str = "one", protected: Collection[str] = ()) -> None:
+        """Declare these objects from now on, in the cluster with this identity; `protected` are names of some."""
+        said = {"cluster": cluster, "objects": objects, "protected": [*protected]}
         (self.folder / "program" / "said.json").write_text(json.dumps(said), encoding="utf-8")
 
     def pulumi(self, *words: str) -> Done:
@@ -66,6 +67,13 @@ class RenderedStack:
         """What `up` would do, as the engine prints it for programs."""
         done = self.pulumi("preview", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def stopped_preview(self) -> dict[str, Any]:
+        """The same of a plan at which the engine itself stops."""
+        done = self.pulumi("preview", "--json")
+        assert done.returncode != 0, done.stdout
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 

@@ -85,6 +85,21 @@ def test_a_plan_that_destroys_is_refused_in_both_its_forms(
         assert all(one.reason and one.instead for one in found)
 
 
+@pytest.mark.parametrize("what", ["a namespace gone", "a volume of another class", "a database renamed"])
+def test_what_is_protected_is_refused_by_us_and_not_only_by_the_engine(stack: RenderedStack, what: str) -> None:
+    """The engine stops, and advises to take the protection off; what it planned is there, so our reason is said."""
+    protected = ("mail", "letters")
+    stack.say(STANDING, protected=protected)
+    stack.up()
+    declared = {
+        "a namespace gone": without("Namespace"),
+        "a volume of another class": [*without("PersistentVolumeClaim"), claim(storage_class="shared")],
+        "a database renamed": [*without("Cluster"), database("post")],
+    }
+    stack.say(declared[what], protected=protected)
+    assert TRIES[what][1] in {one.resource for one in refusals(stack.stopped_preview())}
+
+
 def test_a_plan_that_destroys_nothing_is_not_refused_and_reads_as_one_change(stack: RenderedStack) -> None:
     stack.say([*without("Service"), *(service(number, 81) for number in range(3)), service(3, 80)])
     preview = stack.preview()

@@ -36,7 +36,7 @@ from province.ops.actions.action import Scene
 from province.ops.actions.remote import SshRemote
 from province.ops.rotation import turning
 from province.ops.rotation.host_ca import known
-from province.ops.rotation.service_ca import ACCEPTED, SHOWN, readers
+from province.ops.rotation.service_ca import ACCEPTED, OF_PEOPLE, SHOWN, readers
 from province.ops.rotation.turning import Step
 from province.ops.rotation.user_ca import UserCa
 from province.pki import authority
@@ -196,6 +196,16 @@ def test_a_rotation_brings_what_reads_the_files_and_nothing_else(lab: Fleet) -> 
     found = readers(manifest, (ACCEPTED, SHOWN))
     assert {"service_key", "certificate", "logging", "metrics", "relay", "dns"} <= set(found)
     assert not {"ssh", "tunnel", "firewall"} & set(found)
+
+
+@pytest.mark.parametrize("name", ["rach-gia-control-plane-1", "rach-gia-services-1", "rach-gia-ingress-1"])
+def test_no_file_of_a_host_that_names_the_authority_of_services_is_left_behind(name: str) -> None:
+    """In production, where API servers know the identity provider by it."""
+    fleet = load_fleet("production")
+    manifest = Builder(fleet, replace(stand_in(fleet), service_ca="of-services")).build(fleet.hosts[name])
+    naming = {path: file.capability for path, file in manifest.files.items() if "of-services" in file.content}
+    assert (OF_PEOPLE in naming) == name.startswith("rach-gia-control-plane")
+    assert set(naming.values()) <= set(readers(manifest, (ACCEPTED, SHOWN, OF_PEOPLE)))
 
 
 def test_every_file_that_names_the_authority_of_operators_follows_it_line_by_line(

@@ -73,7 +73,7 @@ class Pulumi:
             "#!/bin/sh\n"
             f'echo "$*" >> {folder}/calls\n'
             f'if [ "$2" = export ]; then cat {folder}/state; exit; fi\n'
-            f'if [ "$1" = preview ]; then cat {folder}/plan; exit; fi\n'
+            f'if [ "$1" = preview ]; then cat {folder}/plan; exit $(cat {folder}/plan-code); fi\n'
             f'if [ "$2" = select ]; then exit; fi\n'
             f"cat {folder}/says; exit $(cat {folder}/code)\n",
             encoding="utf-8",
@@ -93,7 +93,8 @@ class Pulumi:
         state = {"deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}, *([provider] if uid else [])]}}
         (self.folder / "state").write_text(json.dumps(state if uid else {"deployment": None}), encoding="utf-8")
 
-    def plans(self, *steps: tuple[str, str]) -> None:
+    def plans(self, *steps: tuple[str, str], code: int = 0) -> None:
+        (self.folder / "plan-code").write_text(str(code), encoding="utf-8")
         listed = [{"op": op, "urn": f"urn:pulumi:{STACK}::province::{token}::one"} for op, token in steps]
         (self.folder / "plan").write_text(json.dumps({"steps": listed, "changeSummary": {"same": 7}}), encoding="utf-8")
 
@@ -172,6 +173,23 @@ def test_a_plan_that_would_destroy_what_cannot_be_made_again_is_never_carried_ou
     with pytest.raises(ProvinceError, match="namespace one: replace"):
         stacks.up(pulumi.work, STACK, descriptor, REASON)
     assert not [call for call in pulumi.calls if call.startswith("up")]
+
+
+def test_what_pulumi_itself_stops_at_is_refused_in_our_words(pulumi: Pulumi, descriptor: Path) -> None:
+    """A protected resource: the engine fails, and its advice is to take the protection off."""
+    pulumi.remembers(UID)
+    pulumi.plans(("delete", "kubernetes:core/v1:Namespace"), code=255)
+    with pytest.raises(ProvinceError, match="everything inside it goes with it"):
+        stacks.up(pulumi.work, STACK, descriptor, REASON)
+    assert not [call for call in pulumi.calls if call.startswith("up ")]
+
+
+def test_a_preview_that_fails_for_another_reason_is_no_plan(pulumi: Pulumi, descriptor: Path) -> None:
+    pulumi.remembers(UID)
+    pulumi.plans(("update", "kubernetes:core/v1:Namespace"), code=1)
+    with pytest.raises(ProvinceError, match="ended with exit code 1"):
+        stacks.up(pulumi.work, STACK, descriptor, REASON)
+    assert not [call for call in pulumi.calls if call.startswith("up ")]
 
 
 def test_what_somebody_deleted_or_changed_by_hand_is_only_mended(pulumi: Pulumi, descriptor: Path) -> None:

@@ -29,6 +29,8 @@ from province.pki.certificate import issued, read, requested_key
 ACCEPTED = "/etc/ssl/province/service-ca.pem"
 SHOWN = "/etc/ssl/province/host.pem"
 REQUEST = "/etc/ssl/province/host.key.csr"
+OF_PEOPLE = "/etc/kubernetes/api-server/authentication.yaml"
+"""By which authority API servers know the identity provider; they read it anew by themselves."""
 SECRETS = ("get", "secrets", "--all-namespaces", f"--field-selector=type={TLS_PAIR}")
 OTHER = "neither the old nor the new"
 
@@ -76,7 +78,7 @@ class ServiceCa(Turning):
         assert step.row is not None  # noqa: S101 - the step was written down
         self._sign(scene, host, step.row.accepted(step.wanted)[0])
         whole = self.manifest(scene, host, (), anew=True)
-        return self.bring(scene, host, step, readers(whole, (ACCEPTED, SHOWN)))
+        return self.bring(scene, host, step, readers(whole, (ACCEPTED, SHOWN, OF_PEOPLE)))
 
     def _sign(self, scene: Scene, host: Host, signs: str) -> None:
         """See that the register has a certificate by the authority that signs; a keeper elsewhere is asked for it."""
