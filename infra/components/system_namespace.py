@@ -31,7 +31,7 @@ class SystemNamespace(pulumi.ComponentResource):
     Art. 30.8): the label `storage-class` says which class of volumes is its own.
 
     The namespace outlives its declaration: it is protected and, once unprotected, retained, because everything
-    that the system has ever stored goes with it.
+    that the system has ever stored goes with it. So does the policy that shuts its doors: what is left is closed.
     """
 
     def __init__(self, system: System, *, fleet: Fleet, cluster: Cluster) -> None:
@@ -53,7 +53,9 @@ class SystemNamespace(pulumi.ComponentResource):
         inside = Objects(system.id, marks, self.namespace)
         inside.make(Kind.RESOURCE_QUOTA, "system", _quota(system.quota_in(fleet.tiers)))
         inside.make(Kind.LIMIT_RANGE, "containers", _limits(tier.containers))
-        inside.make(Kind.NETWORK_POLICY, "default-deny", DEFAULT_DENY)
+        inside.make(
+            Kind.NETWORK_POLICY, "default-deny", DEFAULT_DENY, options=pulumi.ResourceOptions(retain_on_delete=True)
+        )
         inside.make(Kind.NETWORK_POLICY, "name-resolution", NAME_RESOLUTION)
         inside.make(Kind.SERVICE_ACCOUNT, "default", {"automountServiceAccountToken": False})
         inside.make(Kind.ROLE_BINDING, "owner", owner_binding(fleet, system.owner))

@@ -15,7 +15,7 @@ from province.fleet.check import blockers
 from province.fleet.findings import BadData, nearest
 from province.fleet.layer import LAYERS
 from province.fleet.load import load_fleet
-from province.ops import data_centre, take_down
+from province.ops import data_centre, removal, take_down
 from province.ops import unlock as locks
 from province.ops.data_centre import DataCentre
 from province.ops.workplace import Workplace
@@ -95,6 +95,29 @@ def down(
     if typed != name:
         raise ProvinceError(f"{typed!r} is not {name}; nothing was changed", exit_code=ExitCode.USAGE)
     show([take_down.down(centre, layer, reason)], as_json=as_json)
+
+
+@app.command()
+def remove(
+    site: SiteName,
+    system: Annotated[str, typer.Argument(help="A system that the model no longer declares.", metavar="SYSTEM")],
+    reason: Reason,
+    environment: Environment = "lab",
+    as_json: Json = False,
+) -> None:
+    """Take a system out that the model no longer declares, once its name is typed; what it has stored stays, shut off.
+
+    Refused when the plan would change anything else. Exit 2 when another name is typed, or it is still declared.
+    """
+    centre = _centre(environment, site, "", ready=True)
+    found = removal.find(centre, system)
+    for line in (*found.shown, *removal.volumes(centre, system)):
+        typer.echo(line, err=True)
+    typed = typer.prompt(f"type {system} to take it out and keep these", err=True, default="", show_default=False)
+    if typed != system:
+        raise ProvinceError(f"{typed!r} is not {system}; nothing was changed", exit_code=ExitCode.USAGE)
+    show([removal.carry_out(centre, found, reason)], as_json=as_json)
+    typer.echo(f"doors that others had for it: province dc up {site} --reason {reason!r} -e {environment}", err=True)
 
 
 @app.command()

@@ -24,6 +24,7 @@ from province.fleet.fact import (
     Slug,
     SourceRef,
 )
+from province.fleet.logs import Logs
 from province.fleet.pull import Pull
 from province.fleet.relay import Relay
 from province.fleet.rollout import Rollout
@@ -238,6 +239,7 @@ class Province(Fact):
     addressing: AddressPlan
     clock: Clock
     monitoring: Monitoring
+    logs: Logs
     relay: Relay
     sensors: Sensors
     video: Video

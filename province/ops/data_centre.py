@@ -183,10 +183,15 @@ def _plan(centre: DataCentre, stack: Stack, *, every: bool) -> Step:
 
 def refused(centre: DataCentre, preview: Mapping[str, Any]) -> list[Refusal]:
     """What a plan for the site does that no plan may do, today."""
+    return [*refusals(preview), *thawed(centre, preview)]
+
+
+def thawed(centre: DataCentre, preview: Mapping[str, Any]) -> list[Refusal]:
+    """What a plan for the site changes of Project 06 without an approval that holds today."""
     label = f"{centre.fleet.province.domain}/{FROZEN}"
     approvals = centre.fleet.registers.project06_approvals.rows
     approved = approved_systems(approvals, datetime.now(UTC).date())
-    return [*refusals(preview), *frozen_changes(preview, label, approved)]
+    return frozen_changes(preview, label, approved)
 
 
 def planned(found: stacks.Plan, reason: str, refused: Iterable[Refusal] = ()) -> Step:

@@ -61,7 +61,11 @@ OF_PROVIDER = Guarded(
     "with a new provider, everything of the old one is deleted, and a preview does not show that (lab: measured)",
     "keep clusterIdentifier; a cluster that was built anew gets a new stack (`pulumi stack rm --force STACK`)",
 )
-OF_NAMESPACE = Guarded("namespace", "everything inside it goes with it", RELEASE)
+OF_NAMESPACE = Guarded(
+    "namespace",
+    "everything inside it goes with it",
+    "take its system out by `province dc remove SITE SYSTEM`: what it has stored stays, shut off",
+)
 OF_VOLUME = Guarded("volume", "its data goes with it", RELEASE)
 OF_DATABASE = Guarded("database", "its data goes with it, backups excepted", RELEASE)
 OF_DEFINITION = Guarded(

@@ -41,6 +41,21 @@ def test_lines_leave_over_tls_and_none_are_taken_in(
 
 
 @control(66)
+@pytest.mark.hosts("edge", "gateway", "bastion", "control-plane", "worker", "storage", "ingress")
+def test_lines_that_wait_for_the_log_host_are_on_the_disk(host: Connection, expected: Expected) -> None:
+    """As much as the model says, and counted there often enough to be found after a power cut."""
+    told = host.check_output("rsyslogd -N1 -o /dev/stdout 2>/dev/null")
+    sending = told.partition('action(type="omrelp"')[2].partition(")")[0].split()
+    facts = expected.facts
+    assert {
+        f'queue.maxDiskSpace="{facts["logs_queue_mib"]}m"',
+        f'queue.highWatermark="{facts["logs_memory_lines"]}"',
+        f'queue.checkpointInterval="{facts["logs_written_every"]}"',
+        'queue.syncQueueFiles="on"',
+    } <= set(sending)
+
+
+@control(66)
 @pytest.mark.hosts("logs")
 def test_the_log_host_takes_lines_from_hosts_of_the_province_only(host: Connection) -> None:
     """Who shows no certificate is not heard (TCVN 14423:2026, 5.8.2.1a)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,10 @@ from pulumi_kubernetes import Provider
 
 said = json.loads(Path("said.json").read_text())
 cluster = Provider("cluster/here", cluster_identifier=said["cluster"], render_yaml_to_directory="rendered")
-for token, body in said["objects"]:
+for (token, body), (protect, retain) in zip(said["objects"], said["care"], strict=True):
     name = f"{body['metadata'].get('namespace', 'cluster')}/{body['kind']}/{body['metadata']['name']}"
-    kept = body["metadata"]["name"] in said["protected"]
-    pulumi.CustomResource(token, name, body, pulumi.ResourceOptions(provider=cluster, protect=kept))
+    options = pulumi.ResourceOptions(provider=cluster, protect=protect, retain_on_delete=retain)
+    pulumi.CustomResource(token, name, body, options)
 """
 
 Done = subprocess.CompletedProcess[str]
@@ -41,9 +41,12 @@ class RenderedStack:
     name: str
     settings: Mapping[str, str]
 
-    def say(self, objects: Objects, cluster: str = "one", protected: Collection[str] = ()) -> None:
-        """Declare these objects from now on, in the cluster with this identity; `protected` are names of some."""
-        said = {"cluster": cluster, "objects": objects, "protected": [*protected]}
+    def say(self, objects: Objects, cluster: str = "one", care: Sequence[tuple[bool, bool]] = ()) -> None:
+        """Declare these objects from now on, in the cluster with this identity.
+
+        `care` says of each object whether it is protected, and retained once it is no longer declared.
+        """
+        said = {"cluster": cluster, "objects": objects, "care": care or [(False, False)] * len(objects)}
         (self.folder / "program" / "said.json").write_text(json.dumps(said), encoding="utf-8")
 
     def pulumi(self, *words: str) -> Done:

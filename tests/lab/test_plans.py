@@ -88,15 +88,18 @@ def test_a_plan_that_destroys_is_refused_in_both_its_forms(
 @pytest.mark.parametrize("what", ["a namespace gone", "a volume of another class", "a database renamed"])
 def test_what_is_protected_is_refused_by_us_and_not_only_by_the_engine(stack: RenderedStack, what: str) -> None:
     """The engine stops, and advises to take the protection off; what it planned is there, so our reason is said."""
-    protected = ("mail", "letters")
-    stack.say(STANDING, protected=protected)
+
+    def care(objects: Objects) -> list[tuple[bool, bool]]:
+        return [(one["metadata"]["name"] in ("mail", "letters"), False) for _, one in objects]
+
+    stack.say(STANDING, care=care(STANDING))
     stack.up()
     declared = {
         "a namespace gone": without("Namespace"),
         "a volume of another class": [*without("PersistentVolumeClaim"), claim(storage_class="shared")],
         "a database renamed": [*without("Cluster"), database("post")],
     }
-    stack.say(declared[what], protected=protected)
+    stack.say(declared[what], care=care(declared[what]))
     assert TRIES[what][1] in {one.resource for one in refusals(stack.stopped_preview())}
 
 

@@ -12,6 +12,14 @@ def _window() -> dict[str, Any]:
 def services() -> dict[str, Any]:
     """The keys of its province.yml that are about services."""
     return {
+        "logs": {
+            "hours": 48,
+            "host_mb_a_day": 20,
+            "margin": 1,
+            "memory_lines": 50,
+            "written_every": 5,
+            "source": "A",
+        },
         "relay": {
             "hours": 72,
             "node_mb_a_day": 40,

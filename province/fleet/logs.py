@@ -1,0 +1,43 @@
+"""How many lines wait on a host while its collector cannot be reached, and what a power cut may cost of them."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Self
+
+from pydantic import PositiveInt, model_validator
+
+from province.fleet.fact import Fact, SourceRef
+
+MIB = 1024 * 1024
+MB = 1_000_000
+
+
+class Logs(Fact):
+    """The queue of lines on the disk of every host: `hours` of `host_mb_a_day` MB (10⁶ bytes), `margin` times.
+
+    Lines wait in memory until there are `memory_lines` of them, and go to the disk from then on; every
+    `written_every` lines the disk says that it has them. So a power cut during an outage costs no more than both
+    together of what is sent on; the host's own files have these, too.
+    """
+
+    hours: PositiveInt
+    host_mb_a_day: PositiveInt
+    margin: PositiveInt
+    memory_lines: PositiveInt
+    written_every: PositiveInt
+    source: SourceRef
+
+    @model_validator(mode="after")
+    def _memory_is_the_smaller_part(self) -> Self:
+        if self.memory_lines < 2 * self.written_every:
+            raise ValueError(
+                f"memory_lines {self.memory_lines} is less than twice written_every {self.written_every}; "
+                "the disk would be asked for every few lines that wait"
+            )
+        return self
+
+    @property
+    def queue_mib(self) -> int:
+        """Disk that the queue of one host may fill, in MiB."""
+        return ceil(self.hours / 24 * self.host_mb_a_day * self.margin * MB / MIB)

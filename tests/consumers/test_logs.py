@@ -1,0 +1,94 @@
+"""Lines of a host reach its collector, whatever dies meanwhile: real daemons by the configuration that hosts get."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from province.fleet.fleet import Fleet
+from province.fleet.load import load_fleet
+from province.pki import authority
+
+from .log_hosts import LogHost, Logs, at_work
+
+NODE = "phu-quoc-people"
+LINES = 6000
+ROUND = LINES // 3
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    return load_fleet("lab")
+
+
+@pytest.fixture
+def logs(fleet: Fleet, tmp_path: Path) -> Iterator[Logs]:
+    with at_work(Logs(fleet, tmp_path, authority.make("hosts of a test", datetime.now(UTC)))) as made:
+        yield made
+
+
+def wait_for(collector: LogHost, lines: int, seconds: float = 60.0) -> None:
+    collector.wait(lambda: len(collector.kept()) >= lines, f"{lines} lines arrive", seconds)
+
+
+@pytest.mark.proves(78)
+def test_6000_lines_through_a_killed_collector_are_all_there(logs: Logs) -> None:
+    """It dies while lines come, stays away while more come, and dies again while it takes in what waited."""
+    collector = logs.collector()
+    node = logs.sender(NODE, collector)
+    collector.start()
+    node.start()
+    node.write(0, ROUND)
+    collector.kill()
+    node.write(ROUND, 2 * ROUND)
+    node.wait(lambda: node.waiting_bytes > 0, "lines wait on the disk")
+    collector.start()
+    collector.wait(lambda: len(collector.kept()) > ROUND // 2, "it takes lines in again")
+    collector.kill()
+    node.write(2 * ROUND, LINES)
+    begun = time.monotonic()
+    collector.start()
+    wait_for(collector, LINES)
+    seconds = time.monotonic() - begun
+    kept = collector.kept()
+    assert sorted(kept) == list(range(LINES))
+    print(f"the last start to the last line: {seconds:.1f} s, {sum(kept.values()) - LINES} lines twice")
+
+
+@pytest.mark.proves(78)
+def test_what_waits_outlives_a_power_cut_of_the_host(logs: Logs, fleet: Fleet) -> None:
+    """Lost on the way is at most what was in memory, and the disk had not yet counted; the host's own file has it."""
+    rules = fleet.province.logs
+    collector = logs.collector()
+    node = logs.sender(NODE, collector)
+    node.start()
+    node.write(0, ROUND)
+    own = node.place / "own-syslog"
+    node.wait(lambda: own.exists() and own.read_text(encoding="utf-8").count("of the test") == ROUND, "all are taken")
+    node.wait(lambda: node.waiting_bytes > 0, "lines wait on the disk")
+    time.sleep(1)
+    node.kill()
+    collector.start()
+    node.start()
+    node.write(ROUND, ROUND + 1)
+    collector.wait(lambda: ROUND in collector.kept(), "the line after the cut arrives", 60)
+    wait_for(collector, ROUND - rules.memory_lines - rules.written_every)
+    missing = set(range(ROUND)) - set(collector.kept())
+    print(f"{len(missing)} of {ROUND} lines were lost on the way")
+    assert len(missing) <= rules.memory_lines + rules.written_every
+
+
+def test_who_shows_the_certificate_of_another_authority_is_not_heard(logs: Logs) -> None:
+    collector = logs.collector()
+    stranger = logs.sender(NODE, collector, by=authority.make("another authority", datetime.now(UTC)))
+    collector.start()
+    stranger.start()
+    stranger.write(0, 10)
+    stranger.wait(
+        lambda: "authentication" in stranger.said + collector.said or "certificate" in collector.said, "refused"
+    )
+    assert collector.kept() == {}
