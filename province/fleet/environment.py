@@ -5,7 +5,7 @@ The lab and production differ by this overlay only; no role, component or progra
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
 
@@ -22,7 +22,7 @@ from province.fleet.old_sides import (
     Watcher,
 )
 from province.fleet.province import AddressPlan, DomainName, ZoneName
-from province.fleet.site import HostRole, NetworkEngine
+from province.fleet.site import HostRole, NetworkEngine, RunStore
 from province.fleet.system import Component
 
 
@@ -89,6 +89,14 @@ class SiteOverlay(Fact):
     spare_hosts: dict[HostRole, NonNegativeInt] = Field(default_factory=dict)
     """What replaces `hosts` when the environment is asked to survive the loss of hosts (PROVINCE_SPARE)."""
     network_engine: NetworkEngine | None = None
+    run_store: RunStore | None = None
+    """The store that shards of a roll-out share there; a site of another environment has its own, or none."""
+
+
+CLUSTER: Final = "cluster"
+AutomationPlace = Literal["bastion", "router", "cluster"]
+"""The sites' bastions, the network's router, behind which a desk stands, or the nodes of a cluster on which shards of
+roll-outs run, where its site has a store for them: a pod comes with its node's address (docs/adr/0040)."""
 
 
 class Environment(Fact):
@@ -117,8 +125,8 @@ class Environment(Fact):
     domain: DomainName | None = None
     automation: Account
     """Whom Ansible acts as: a certificate and no password; sudo asks it nothing."""
-    automation_from: Literal["bastion", "router"]
-    """Where automation may come from: the sites' bastions, or the network's router, behind which a desk stands."""
+    automation_from: Annotated[tuple[AutomationPlace, ...], Field(min_length=1)]
+    """Where automation may come from; hosts answer it from nowhere else."""
     identity_provider: IdentityProvider | None = None
     """Who vouches for people towards the clusters; without one, only certificates open them."""
     administrators: tuple[Account, ...] = ()

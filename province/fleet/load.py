@@ -274,8 +274,9 @@ def _overlaid_sites(sites: Mapping[str, Site], overlay: Environment, *, spare: b
             for role, group in site.hosts.items()
         }
         cluster = site.cluster
-        if cluster and change.network_engine:
-            cluster = cluster.model_copy(update={"network_engine": change.network_engine})
+        changed = {name: getattr(change, name) for name in ("network_engine", "run_store") if getattr(change, name)}
+        if cluster and changed:
+            cluster = cluster.model_copy(update=changed)
         found[name] = site.model_copy(update={"hosts": hosts, "cluster": cluster})
     return found
 

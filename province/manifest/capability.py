@@ -22,7 +22,7 @@ EVERY_HOST = "every-host"
 DUTY = "duty/"
 SYMBOLS = (
     *("management", "services", "site", "sites", "zones", "nodes", "gateways", "tunnels", "mirror"),
-    *("resolvers", "outside-resolvers", "registries", "cluster-nodes", "pods", "any"),
+    *("resolvers", "outside-resolvers", "registries", "cluster-nodes", "runners", "pods", "any"),
 )
 ZONE = "zone/"
 DOMAIN = "domain/"

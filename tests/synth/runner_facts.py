@@ -1,10 +1,11 @@
-"""The facts that a cluster needs to run shards, and that no site has yet: an image, and a store for runs."""
+"""The facts that a cluster needs to run shards: an image, a store for runs, and hosts that let its nodes in."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import ip_address
 
+from province.fleet.environment import CLUSTER, AutomationPlace
 from province.fleet.fleet import Fleet
 from province.fleet.rooms import RUNNER, SHARD
 from province.fleet.site import RunStore, Site
@@ -19,7 +20,7 @@ STORE = RunStore(
     source="A",
 )
 IMAGE = "echo"
-"""Stands for the image of shards, which nobody has made: any that has a digest would do."""
+"""Stands for the image of shards: any that has a digest would do."""
 
 
 def with_image(fleet: Fleet, image: str | None = IMAGE) -> Fleet:
@@ -31,4 +32,10 @@ def with_image(fleet: Fleet, image: str | None = IMAGE) -> Fleet:
 
 def ready(fleet: Fleet, site: Site) -> tuple[Fleet, Site]:
     """The facts with everything that a runner needs at one site."""
-    return offering(with_image(fleet), site, run_store=STORE)
+    return offering(with_consent(with_image(fleet)), site, run_store=STORE)
+
+
+def with_consent(fleet: Fleet, *places: AutomationPlace) -> Fleet:
+    """The facts where automation comes from a cluster, and from these other places."""
+    environment = fleet.environment.model_copy(update={"automation_from": (*places, CLUSTER)})
+    return replace(fleet, environment=environment)
