@@ -16,8 +16,9 @@ from infra.components.runtime_class import RUNTIME
 from infra.components.system_namespace import SystemNamespace
 from infra.marks import COMPONENT, marks_of
 from infra.objects import Kind, Objects
+from infra.quantity import cpu, memory
 from province.errors import HOPELESS
-from province.fleet.environment import CLUSTER
+from province.fleet.environment import CLUSTER, ShardSize
 from province.fleet.fleet import Fleet
 from province.fleet.requests import runner_nodes
 from province.fleet.rooms import AUTOMATION, DESK, SHARD, SHARDS
@@ -59,8 +60,9 @@ class RunnerArgs:
     """What the template is made from.
 
     `image` is a reference by digest in the province's registry. `hosts` are the networks of one that pods may open SSH
-    to, `node_class` that of the nodes from which hosts let them in. `deadline_s` is how long a Job may take, `kept_s`
-    how long it is kept after its end, in seconds. Which checkout a run has, and into how many shards it was dealt, the
+    to, `node_class` that of the nodes from which hosts let them in, `keeps` what a
+    pod keeps free of its node. `deadline_s` is how long a Job may take, `kept_s` how long it is kept after its end, in
+    seconds. Which checkout a run has, and into how many shards it was dealt, the
     run itself says (`province.shards.kubernetes.Order`); so many run at the same time.
     """
 
@@ -70,6 +72,7 @@ class RunnerArgs:
     store: RunStore
     hosts: tuple[str, ...]
     node_class: str
+    keeps: ShardSize | None = None
     secrets: Secrets = Secrets()
     deadline_s: int = 24 * 3600
     kept_s: int = 7 * 24 * 3600
@@ -89,6 +92,7 @@ class RunnerArgs:
             store,
             managed(fleet),
             nodes[0].host_class,
+            environment.shard_keeps,
         )
 
 
@@ -217,7 +221,7 @@ def _container(part: System, args: RunnerArgs) -> dict[str, Any]:
             _from_secret("AWS_ACCESS_KEY_ID", args.store, "id"),
             _from_secret("AWS_SECRET_ACCESS_KEY", args.store, "key"),
         ],
-        **pods.resources(part.components[SHARD]),
+        "resources": _resources(part, args.keeps),
         "securityContext": pods.NO_RIGHTS,
         "volumeMounts": [
             *(
@@ -228,6 +232,14 @@ def _container(part: System, args: RunnerArgs) -> dict[str, Any]:
             {"name": "desk", "mountPath": f"{FOUND}/desk", "readOnly": True},
         ],
     }
+
+
+def _resources(part: System, keeps: ShardSize | None) -> dict[str, Any]:
+    """What the model says that a shard may use, and what its node keeps free for it: as much, or what is named."""
+    found: dict[str, Any] = pods.resources(part.components[SHARD])["resources"]
+    if keeps is None:
+        return found
+    return {**found, "requests": {"cpu": cpu(keeps.cpu_millicores), "memory": memory(keeps.memory_mib)}}
 
 
 def _from_secret(variable: str, store: RunStore, key: str) -> dict[str, Any]:

@@ -93,6 +93,13 @@ class SiteOverlay(Fact):
     """The store that shards of a roll-out share there; a site of another environment has its own, or none."""
 
 
+class ShardSize(Fact):
+    """What the pod of a shard keeps free of its node, where nodes cannot spare all that it may use at a time."""
+
+    cpu_millicores: PositiveInt
+    memory_mib: PositiveInt
+
+
 CLUSTER: Final = "cluster"
 AutomationPlace = Literal["bastion", "router", "cluster"]
 """The sites' bastions, the network's router, behind which a desk stands, or the nodes of a cluster on which shards of
@@ -122,6 +129,8 @@ class Environment(Fact):
     """Whether each host has the processors and memory that its site declares, or all of them share one machine's."""
     databases: DatabaseSize
     """The size of databases of which the systems say nothing else."""
+    shard_keeps: ShardSize | None = None
+    """Without it a shard of a roll-out keeps free what it may use (`platform/fleet-runner.yml`)."""
     domain: DomainName | None = None
     automation: Account
     """Whom Ansible acts as: a certificate and no password; sudo asks it nothing."""

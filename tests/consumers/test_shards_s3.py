@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from hashlib import sha256
+from ipaddress import IPv4Address
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -20,14 +23,17 @@ from province.errors import ExitCode, ProvinceError
 from province.fleet.layer import PLATFORM
 from province.fleet.load import load_fleet
 from province.fleet.rooms import RUNNER, SHARDS
+from province.pki import authority
 from province.rollout.conduct import conduct
 from province.shards.aggregate import end_state
 from province.shards.journal import StoreJournal
-from province.shards.start import WHERE
+from province.shards.start import ENDING, WHERE, fetched
 from province.shards.store import Store
 from tests.synth.conftest import synthesise
 from tests.unit.rollout_world import Lines, World, begun
 from tests.unit.test_shards import BATCHES, together
+
+from .run_store import serving
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +82,28 @@ def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
     with pytest.raises(ProvinceError, match=r"s3://nowhere/x: the list of names: ") as caught:
         Store.at(bucket.replace("runs", "nowhere") + "/x").names()
     assert caught.value.exit_code == ExitCode.UNREACHABLE
+
+
+def test_a_store_is_believed_for_the_authority_that_a_pod_is_told_of_and_for_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SSL_CERT_FILE, as the template sets it: obstore asks no other list of authorities."""
+    ours, other = (authority.make(name, datetime.now(UTC)) for name in ("ours", "another"))
+    with serving(IPv4Address("127.0.0.1"), 0, "runs", signer=ours, folder=tmp_path) as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert Store.at("s3://runs/x").put("a", b"b")
+        assert fetched("s3://runs/x/" + put_by_digest(Store.at("s3://runs/x"))) == b"a checkout"
+        (tmp_path / "authority.pem").write_text(other.pem, encoding="utf-8")
+        with pytest.raises(ProvinceError) as caught:
+            Store.at("s3://runs/x").get("a")
+        assert caught.value.exit_code == ExitCode.UNREACHABLE
+
+
+def put_by_digest(store: Store) -> str:
+    name = f"{sha256(b'a checkout').hexdigest()}{ENDING}"
+    store.put(name, b"a checkout")
+    return name
 
 
 def test_the_command_makes_the_job_of_a_run_that_is_in_the_store(bucket: str) -> None:
