@@ -2,7 +2,7 @@
 
 Before it, where there is a network, and then once for the cluster:
   sudo .venv/bin/province toolchain images fleet-runner
-  province dc up rach-gia platform
+  province dc up rach-gia platform --reason "the image of shards"
 Then: sudo .venv/bin/province lab run -- pytest -m soak tests/lab/test_shard_pods.py
 
 The store is moto's server in this test's own process, at the address of the lab's router: objects in memory, nobody's
@@ -56,7 +56,7 @@ COUNT = 3
 WHY = ("--reason", "shards in pods", "--ticket", "LAB-1", "--yes-hosts", str(len(NODES)))
 SPOIL = "echo '# spoilt' | sudo tee -a /etc/motd"
 PUBLISH = "python3 /usr/local/lib/province/publish-images"
-MOMENTS = {0: "/2-applied/", 1: "/4-verified/", 2: "batch-0001/"}
+MOMENTS = {0: "/2-applied/", 1: "/4-verified/", 2: "batch-0002/"}
 """Shard → it is killed when the first fact of this kind is said: in the midst of applying, of verifying, of the second
 batch."""
 WITHIN_S = 1800.0
@@ -103,7 +103,7 @@ def template(archive: ImageArchive) -> str:
     """The site's template, which names that image; the registry of the site serves it."""
     found = kubectl("get", "cronjob", SHARDS, "--output", "json")
     (container,) = json.loads(found)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    mend = f"province dc up {SITE.id} platform (after: province toolchain images fleet-runner)"
+    mend = f"province toolchain images fleet-runner, then: province dc up {SITE.id} platform --reason image"
     assert container["image"] == archive.reference, f"the cluster knows another image: {mend}"
     link = Place(CHECKOUT).root / "images" / f"{archive.name}.tar"
     link.unlink(missing_ok=True)
