@@ -15,7 +15,7 @@ from province.cli.apply import confirm
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
-from province.fleet.load import load_fleet
+from province.fleet.load import COMMUNES_VARIABLE, SPARE_VARIABLE, load_fleet
 from province.fleet.rooms import RUNNER, SHARDS
 from province.fleet.site import Site
 from province.locking import Holder, hold
@@ -134,7 +134,8 @@ def kubernetes(store: Place, site: Where = None) -> None:
     fleet = load_fleet(journal.run.begun.environment)
     check_order(fleet, _site(fleet, site), journal.run.id, store, journal.count)
     template = _template(sys.stdin.read())
-    print_json(job(template, Order(journal.run.id, store, journal.count, bring(fleet, place))))
+    sized = {name: os.environ[name] for name in (COMMUNES_VARIABLE, SPARE_VARIABLE) if os.environ.get(name)}
+    print_json(job(template, Order(journal.run.id, store, journal.count, bring(fleet, place), sized)))
 
 
 @app.command()

@@ -18,7 +18,8 @@ from province.shards.store import Store
 from province.verify.checkout import NOTE, commit
 
 FOLDER = "checkout/"
-PARTS = ("province", "ansible", "templates", "inventories", "k8s", "tests/host", "ansible.cfg", "versions.toml")
+FILES = ("ansible.cfg", "pyproject.toml", "uv.lock", "versions.toml", "tests/__init__.py", "tests/conftest.py")
+PARTS = ("province", "ansible", "templates", "inventories", "k8s", "tests/host", "tests/hearing.py", *FILES)
 """What of the checkout a shard reads: the model, what renders, applies and verifies it."""
 PRESET = 6
 """Of xz: another one packs the same files into other bytes."""

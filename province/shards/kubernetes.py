@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from province.errors import ExitCode, ProvinceError
@@ -26,13 +26,15 @@ class Order:
     """What makes a Job of the template.
 
     The run's id, its place in the store, into how many shards it was dealt, and the name of its checkout there, which
-    says the digest of what is in it (`province.shards.carried`).
+    says the digest of what is in it (`province.shards.carried`). `sized` are the variables that say how large the lab
+    is (`province.fleet.load`): a pod has to find the hosts that the run was planned for.
     """
 
     run: str
     store: str
     shards: int
     checkout: str
+    sized: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def archive(self) -> str:
@@ -110,7 +112,8 @@ def job(template: Mapping[str, Any], order: Order) -> dict[str, Any]:
     metadata, spec = made.get("metadata", {}), made["spec"]
     container = _pod(made)["containers"][0]
     container["args"] += ["--store", order.store]
-    container["env"] += [{"name": WHERE, "value": order.archive}]
+    more = {WHERE: order.archive, **order.sized}
+    container["env"] += [{"name": name, "value": value} for name, value in more.items()]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -21,6 +21,7 @@ from province.cli import app
 from province.errors import ExitCode, ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.layer import PLATFORM
+from province.fleet.load import COMMUNES_VARIABLE
 from province.fleet.requests import nodes_at, runner_nodes
 from province.fleet.rooms import AUTOMATION, DESK, RUNNER, SHARD, SHARDS
 from province.fleet.site import Site
@@ -159,6 +160,12 @@ def test_a_run_differs_from_the_template_by_its_name_its_place_its_checkout_and_
     assert made["spec"] | {"completions": 1, "parallelism": 1} == expected["spec"]
     assert "--store" not in container["args"], "the template itself is left"
     assert WHERE not in [one["name"] for one in container["env"]]
+
+
+def test_a_pod_finds_the_hosts_of_a_lab_of_another_size(synth: Synth) -> None:
+    order = Order("7c1e9a", f"{STORE.place}7c1e9a", 3, CARRIED, {COMMUNES_VARIABLE: "102"})
+    (container,) = Declared(job(template(synth), order)).containers
+    assert container["env"][-1] == {"name": "PROVINCE_COMMUNES", "value": "102"}
 
 
 def test_a_changed_number_of_shards_changes_completions_and_parallelism_alone(synth: Synth) -> None:
