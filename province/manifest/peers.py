@@ -167,11 +167,9 @@ class Peers:
     def automation(self, host: Host) -> Prefixes:
         """Where the automation account comes from as a host sees it, by the environment's choice."""
         places = self.fleet.environment.automation_from
-        found: list[NetworkPair] = list(self.bastions) if "bastion" in places else []
-        if "router" in places:
-            ipv4, ipv6 = self.station
-            found.append(NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6)))
-        return prefixes([*found, *self._runners(host)])
+        bastions = self.bastions if "bastion" in places else ()
+        station = map(ip_network, self.station if "router" in places else ())
+        return prefixes([*bastions, *station, *self._runners(host)])
 
     def administrators(self, host: Host) -> Prefixes:
         """Where people come from: a bastion is entered from the management zones, every other host from a bastion."""

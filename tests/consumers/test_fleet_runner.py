@@ -19,11 +19,9 @@ from province.errors import ProvinceError
 from province.fleet.layer import CLUSTER, PLATFORM
 from province.fleet.load import load_fleet
 from province.fleet.rooms import RUNNER, SHARDS
-from province.shards.carried import FOLDER
 from province.shards.kubernetes import Order, job
-from province.shards.start import ENDING
 from tests.synth.conftest import synthesise
-from tests.synth.runner_facts import STORE, ready
+from tests.synth.runner_facts import CARRIED, STORE, ready
 
 pytestmark = pytest.mark.soak
 
@@ -32,7 +30,6 @@ NODES = ("one", "two", "three")
 WITHIN_S = 60.0
 INDEX = "batch.kubernetes.io/job-completion-index"
 FAILURES = "batch.kubernetes.io/job-index-failure-count"
-CARRIED = f"{FOLDER}{'0' * 64}{ENDING}"
 BELOW = ("PriorityClass", "RuntimeClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 """What of the layer `cluster` a pod, and the server that judges it, rest on."""
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from ipaddress import ip_address
+from typing import Any
 
 from province.fleet.environment import CLUSTER, AutomationPlace
 from province.fleet.fleet import Fleet
-from province.fleet.rooms import RUNNER, SHARD
+from province.fleet.layer import PLATFORM
+from province.fleet.rooms import RUNNER, SHARD, SHARDS
 from province.fleet.site import RunStore, Site
+from province.shards.carried import FOLDER
+from province.shards.start import ENDING
 
-from .conftest import offering
+from .conftest import Synth, offering, stack_of, synthesise
 
 STORE = RunStore(
     url="https://store.example:9000",
@@ -21,6 +26,22 @@ STORE = RunStore(
 )
 IMAGE = "echo"
 """Stands for the image of shards: any that has a digest would do."""
+
+
+CARRIED = f"{FOLDER}{'0' * 64}{ENDING}"
+"""Stands for the checkout of a run."""
+
+
+@cache
+def made_ready(*stack: str) -> Synth:
+    """The layer of the platform of a cluster, with everything that a runner needs."""
+    today = stack_of(*stack)
+    return synthesise(*ready(today.fleet, today.site), PLATFORM)
+
+
+def template(synth: Synth) -> dict[str, Any]:
+    """The template that an operator makes Jobs of."""
+    return dict(synth.object("CronJob", RUNNER, SHARDS).body)
 
 
 def with_image(fleet: Fleet, image: str | None = IMAGE) -> Fleet:
