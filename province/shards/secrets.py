@@ -124,14 +124,20 @@ def client_config(fleet: Fleet) -> str:
         "GlobalKnownHostsFile": "none",
         "StrictHostKeyChecking": "yes",
         "HostKeyAlgorithms": HOST_CERTIFICATES,
+        # A connection for many checks; it ends with the pod.
+        "ControlMaster": "auto",
+        "ControlPath": "/tmp/ssh-%C",  # noqa: S108 - a pod's own folder
+        "ControlPersist": 300,
         "ConnectTimeout": 5,
         "ConnectionAttempts": 3,
         "ServerAliveInterval": 5,
         "ServerAliveCountMax": 3,
     }
+    # Ansible calls a host by its address.
+    reached = ((host, str(host.management.plain[0])) for host in fleet.hosts.values())
     hosts = (
-        block((host.name, host.fqdn), {"HostName": host.management.plain[0], "HostKeyAlias": host.fqdn})
-        for host in fleet.hosts.values()
+        block((host.name, host.fqdn, address), {"HostName": address, "HostKeyAlias": host.fqdn})
+        for host, address in reached
     )
     return "# Made by `province shard lend` for the pods of one run.\n" + "".join(hosts) + block(("*",), everywhere)
 
