@@ -152,11 +152,12 @@ def test_a_pod_s_ssh_names_every_host_its_key_and_whom_it_believes(fleet: Fleet,
     assert given["known_hosts"].startswith(b"@cert-authority * ssh-ed25519 ")
     config = tmp_path / "ssh_config"
     config.write_bytes(given["ssh_config"])
-    for host, name in [(host, name) for host in fleet.nodes[:2] for name in (host.name, str(host.management.plain[0]))]:
+    node = fleet.nodes[0]
+    for name in (node.name, node.fqdn, str(node.management.plain[0])):
         said = subprocess.run(["ssh", "-F", config, "-G", name], capture_output=True, text=True, check=True).stdout
         told = dict(line.partition(" ")[::2] for line in said.splitlines())
-        assert told["hostname"] == str(host.management.plain[0])
-        assert told["hostkeyalias"] == host.fqdn
+        assert told["hostname"] == str(node.management.plain[0])
+        assert told["hostkeyalias"] == node.fqdn
         assert told["user"] == fleet.environment.automation.name
         assert told["identityfile"] == f"{secrets.FOUND}/{AUTOMATION}/key"
         assert told["userknownhostsfile"] == f"{secrets.FOUND}/{DESK}/known_hosts"
