@@ -31,9 +31,16 @@ from province.verify.checkout import commit
 
 
 @pytest.fixture(scope="module")
-def archive() -> bytes:
-    """This checkout, packed once."""
-    return carried.packed(load_fleet("lab"))
+def brought(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This checkout as a run brings it along: in a store, packed once for all tests."""
+    folder = tmp_path_factory.mktemp("store")
+    return folder / carried.bring(load_fleet("lab"), Store.at(str(folder)))
+
+
+@pytest.fixture(scope="module")
+def archive(brought: Path) -> bytes:
+    """What is in it."""
+    return brought.read_bytes()
 
 
 def names(content: bytes) -> list[str]:
@@ -56,10 +63,8 @@ def test_what_was_unpacked_knows_its_commit_and_is_the_same_packed_again(archive
     assert carried.packed(load_fleet("lab")) == archive
 
 
-def test_a_checkout_lies_in_the_store_under_its_digest(tmp_path: Path, archive: bytes) -> None:
-    name = carried.bring(load_fleet("lab"), Store.at(str(tmp_path)))
-    assert name == f"checkout/{sha256(archive).hexdigest()}.tar.xz"
-    assert (tmp_path / name).read_bytes() == archive
+def test_a_checkout_lies_in_the_store_under_its_digest(brought: Path) -> None:
+    assert brought.parts[-2:] == ("checkout", f"{sha256(brought.read_bytes()).hexdigest()}.tar.xz")
 
 
 def started(where: str, place: Path, *words: str, desk: str = "") -> subprocess.CompletedProcess[str]:
@@ -69,14 +74,13 @@ def started(where: str, place: Path, *words: str, desk: str = "") -> subprocess.
     return subprocess.run(command, env={**os.environ, **said}, capture_output=True, text=True, check=False)
 
 
-def test_a_pod_becomes_province_in_the_checkout_that_was_named(tmp_path: Path, archive: bytes) -> None:
-    name = carried.bring(load_fleet("lab"), Store.at(str(tmp_path / "store")))
+def test_a_pod_becomes_province_in_the_checkout_that_was_named(tmp_path: Path, brought: Path) -> None:
     desk = tmp_path / "desk"
     desk.write_text("Host *\n", encoding="utf-8")
     place = tmp_path / "srv"
     place.mkdir()
     link = f"inventories/lab/ssh_config={desk}"
-    done = started(f"file://{tmp_path}/store/{name}", place, "shard", "run", "--help", desk=link)
+    done = started(f"file://{brought}", place, "shard", "run", "--help", desk=link)
     assert done.returncode == 0, done.stderr
     assert "--index" in done.stdout
     assert (place / "inventories/lab/ssh_config").read_text(encoding="utf-8") == "Host *\n"
