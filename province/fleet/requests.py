@@ -76,7 +76,7 @@ def runner_nodes(fleet: Fleet, site: Site) -> list[Host]:
 
     Hosts answer automation from these alone, so no pod of a shard may stand elsewhere.
     """
-    there = fleet.hosts_of(site.id)
+    there = list(fleet.hosts_of(site.id))
     classes = (HostRole.WORKER, HostRole.CONTROL_PLANE)
     found = ([host for host in there if host.host_class == role.value] for role in classes)
     return next((hosts for hosts in found if hosts), [])

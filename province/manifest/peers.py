@@ -168,7 +168,7 @@ class Peers:
         """Where the automation account comes from as a host sees it, by the environment's choice."""
         places = self.fleet.environment.automation_from
         bastions = self.bastions if "bastion" in places else ()
-        station = map(ip_network, self.station if "router" in places else ())
+        station = [ip_network(address) for address in self.station] if "router" in places else []
         return prefixes([*bastions, *station, *self._runners(host)])
 
     def administrators(self, host: Host) -> Prefixes:

@@ -10,7 +10,6 @@ import os
 import shlex
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,7 +82,7 @@ class Pod:
 
 
 @pytest.fixture(scope="module")
-def pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
+def pod(tmp_path_factory: pytest.TempPathFactory) -> Pod:
     folder = tmp_path_factory.mktemp("image")
     folder.chmod(0o755)
     return Pod(folder)
