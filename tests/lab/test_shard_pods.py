@@ -51,7 +51,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.soak, pytest.mark.proves("platform/fl
 
 FLEET = load_fleet("lab")
 SITE, WORK = FLEET.primary_site, Workplace.of(FLEET)
-NODES = [node.name for node in FLEET.nodes]
+NODES = [host.name for host in FLEET.hosts.values() if host.host_class == "edge"]
 COUNT = 3
 WHY = ("--reason", "shards in pods", "--ticket", "LAB-1", "--yes-hosts", str(len(NODES)))
 SPOIL = "echo '# spoilt' | sudo tee -a /etc/motd"

@@ -156,7 +156,7 @@ def test_a_pod_s_ssh_names_every_host_its_key_and_whom_it_believes(fleet: Fleet,
     assert given["known_hosts"].startswith(b"@cert-authority * ssh-ed25519 ")
     config = tmp_path / "ssh_config"
     config.write_bytes(given["ssh_config"])
-    node = fleet.nodes[0]
+    node = next(host for host in fleet.hosts.values() if host.host_class == "edge")
     for name in (node.name, node.fqdn, str(node.management.plain[0])):
         said = subprocess.run(["ssh", "-F", config, "-G", name], capture_output=True, text=True, check=True).stdout
         told = dict(line.partition(" ")[::2] for line in said.splitlines())
