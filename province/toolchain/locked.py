@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from province.errors import ExitCode, ProvinceError
 from province.toolchain import cache, elf, go, pins
@@ -18,29 +18,34 @@ UV = Path(".province/uv/bin/uv")
 GLIBC = "2_40"
 """Wheels may ask for the C library of Debian 13 (2.41) or an older one (PEP 600)."""
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-_BESIDE = ("bin", "RECORD", "INSTALLER", "REQUESTED", ".lock")
+_BESIDE = ("bin", "RECORD", "INSTALLER", "REQUESTED", ".lock", "uv_cache.json", "uv_build.json")
 """What an installer leaves beside the libraries: programs that name its own interpreter, and its notes of them."""
 
 # Raise it when `_install` leaves something else behind: old entries of the cache are then left aside.
 _FORMAT = "1"
 
 
+Project = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+
+
 class Locked(Pin):
     """Which libraries an image has, and where: all that the project needs, none of those for development.
 
     `python` is the interpreter that they are for, as ``3.13``. `pruned` are projects that the image has no use for;
-    what only they need stays out as well.
+    what only they need stays out as well. `from_source` are projects that are published without a wheel: pure Python,
+    built from what the lock names by the setuptools of the lock.
     """
 
     into: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._+-]+)+$")]
     python: Annotated[str, StringConstraints(pattern=r"^3\.\d+$")]
-    pruned: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")], ...] = Field(default=())
+    pruned: tuple[Project, ...] = ()
+    from_source: tuple[Project, ...] = ()
 
 
 def files(locked: Locked, root: Path, checkout: Path = pins.CHECKOUT) -> dict[str, Path]:
     """The files of the libraries by their path in the image, and what they need of the Debian tree `root`.
 
-    Raises ProvinceError for a library without a wheel: what a build would make of its source nobody has pinned.
+    Raises ProvinceError for a library without a wheel that the recipe does not say is built.
     """
     folder = _tree(locked, checkout)
     own = {str(file.relative_to(folder)): file for file in _below(folder)}
@@ -60,16 +65,22 @@ def _tree(locked: Locked, checkout: Path) -> Path:
     """A folder with the libraries; fetched the first time."""
     asked = requirements(locked, checkout)
     machine = _MACHINES[go.host_platform().partition("-")[2]]
-    key = cache.key_of(_FORMAT, locked.python, GLIBC, machine, asked)
+    key = cache.key_of(_FORMAT, locked.python, GLIBC, machine, asked, *locked.from_source)
 
     def install(folder: Path) -> None:
         listed = folder / "requirements.txt"
         listed.write_text(asked, encoding="utf-8")
-        words = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy", "--quiet")
+        words = ("--require-hashes", "--no-deps", "--no-build-isolation", "--link-mode", "copy", "--quiet")
+        wheels = [word for name in _projects(asked) - {*locked.from_source} for word in ("--only-binary", name)]
         platform = ("--python-version", locked.python, "--python-platform", f"{machine}-manylinux_{GLIBC}")
-        _uv(checkout, "pip", "install", "--target", str(folder / "root"), *words, *platform, "-r", str(listed))
+        _uv(checkout, "pip", "install", "--target", str(folder / "root"), *words, *wheels, *platform, "-r", str(listed))
 
     return cache.entry("locked-libraries", key, install) / "root"
+
+
+def _projects(asked: str) -> set[str]:
+    """The names in a list of requirements."""
+    return {line.partition("==")[0] for line in asked.splitlines() if "==" in line and line[0] not in " #"}
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -95,7 +106,7 @@ def _uv(checkout: Path, *words: str) -> str:
     if done.returncode:
         raise ProvinceError(
             f"uv {' '.join(words[:2])} ended with {done.returncode}:\n{done.stderr.strip()}",
-            hint="a project without a wheel is left out by `locked.pruned` of the recipe; the rest is the network's",
+            hint="a project without a wheel is named in `locked.from_source` of the recipe; the rest is the network's",
             exit_code=ExitCode.MACHINE,
         )
     return done.stdout
