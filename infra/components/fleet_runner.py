@@ -208,6 +208,8 @@ def _container(part: System, args: RunnerArgs) -> dict[str, Any]:
         "env": [
             {"name": "HOME", "value": HOME},
             {"name": "LANG", "value": "C.UTF-8"},
+            # Ansible's plugins of ours are modules of the checkout, whatever program starts them.
+            {"name": "PYTHONPATH", "value": CHECKOUT},
             # The image is only read: what Python compiles it keeps for the pod's next process.
             {"name": "PYTHONPYCACHEPREFIX", "value": f"{TEMPORARY}/compiled"},
             # Ansible passes over a configuration in a folder that its group may write to.
