@@ -10,26 +10,31 @@ import pulumi
 
 from infra.cluster import Cluster
 from infra.components import platform_pods as pods
-from infra.components.node_marks import HOST, ZONE
+from infra.components.node_marks import HOST, ROLE, ZONE
 from infra.components.priority_classes import priority_class
 from infra.components.runtime_class import RUNTIME
 from infra.components.system_namespace import SystemNamespace
 from infra.marks import COMPONENT, marks_of
 from infra.objects import Kind, Objects
+from infra.quantity import cpu, memory
 from province.errors import HOPELESS
+from province.fleet.environment import CLUSTER, ShardSize
 from province.fleet.fleet import Fleet
-from province.fleet.rooms import SHARD, SHARDS
+from province.fleet.requests import runner_nodes
+from province.fleet.rooms import AUTOMATION, DESK, SHARD, SHARDS
 from province.fleet.site import RunStore
 from province.fleet.system import System
 from province.toolchain import pins
 
 CHECKOUT = "/srv/province"
-"""Where the image has the repository; it runs `python3 -m province` there, as nobody."""
-HOME, TEMPORARY, OWN = "/home/shard", "/tmp", f"{CHECKOUT}/.province"  # noqa: S108 - a pod's own folder, for it alone
+"""Where a pod unpacks the checkout that its Job names; it runs `python3 -m province` there, as nobody."""
+HOME, TEMPORARY = "/home/shard", "/tmp"  # noqa: S108 - a pod's own folder, for it alone
 FOUND = "/run/province"
-"""Where a pod finds what stands in no image: who automation is, and what its desk knows."""
+"""Where a pod finds what stands in no checkout: who automation is, and what its desk knows."""
 SERVICE_CA = "service-ca.pem"
-"""The file among the trust anchors that has the province's authority for services (`province.manifest.trust`)."""
+"""The file of the desk that has the province's authority for services (`province.manifest.trust`)."""
+PLACE, OF_DESK, HERE = "PROVINCE_CHECKOUT_PLACE", "PROVINCE_OF_DESK", "PROVINCE_WORKPLACE_HERE"
+"""Variables that `province.shards.start` and `province.ops.workplace` read."""
 SSH_PORT = 22
 NEVER = "0 0 1 1 *"
 """A template has to have times; it is suspended, so this one is never looked at."""
@@ -43,12 +48,11 @@ class Secrets:
 
     `automation` has `key` and `key-cert.pub` (docs/adr/0010). `desk` has what an environment never commits:
     `ssh_config`, which names that key and `known_hosts` by their paths below `FOUND`, and, if the environment has one,
-    its overlay of addresses. `trust` has the files of `inventories/<environment>/trust`, one key each.
+    its overlay of addresses; and the authority of services, by which the store is known before anything else is.
     """
 
-    automation: str = "automation"
-    desk: str = "desk"
-    trust: str = "trust"
+    automation: str = AUTOMATION
+    desk: str = DESK
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,10 @@ class RunnerArgs:
     """What the template is made from.
 
     `image` is a reference by digest in the province's registry. `hosts` are the networks of one that pods may open SSH
-    to. `deadline_s` is how long a Job may take, `kept_s` how long it is kept after its end, in seconds. Into how many
-    shards a run was dealt the run itself says (`province.shards.kubernetes.Order`), and so many run at the same time.
+    to, `node_class` that of the nodes from which hosts let them in, `keeps` what a
+    pod keeps free of its node. `deadline_s` is how long a Job may take, `kept_s` how long it is kept after its end, in
+    seconds. Which checkout a run has, and into how many shards it was dealt, the
+    run itself says (`province.shards.kubernetes.Order`); so many run at the same time.
     """
 
     environment: str
@@ -65,19 +71,29 @@ class RunnerArgs:
     image: str
     store: RunStore
     hosts: tuple[str, ...]
+    node_class: str
+    keeps: ShardSize | None = None
     secrets: Secrets = Secrets()
     deadline_s: int = 24 * 3600
     kept_s: int = 7 * 24 * 3600
 
     @classmethod
     def of(cls, part: System, *, fleet: Fleet, cluster: Cluster) -> RunnerArgs | None:
-        """The facts of a site; None as long as the image is not delivered, or the site has no store for runs."""
-        image = part.components[SHARD].image
+        """The facts of a site; None as long as the image, a store for runs, or the hosts' consent is missing."""
+        image, environment = part.components[SHARD].image, fleet.environment
         store = cluster.site.cluster.run_store if cluster.site.cluster else None
-        if image is None or store is None:
+        nodes = runner_nodes(fleet, cluster.site)
+        if image is None or store is None or CLUSTER not in environment.automation_from or not nodes:
             return None
-        environment = fleet.environment
-        return cls(environment.id, environment.address_overlay, pins.load().reference(image), store, managed(fleet))
+        return cls(
+            environment.id,
+            environment.address_overlay,
+            pins.load().reference(image),
+            store,
+            managed(fleet),
+            nodes[0].host_class,
+            environment.shard_keeps,
+        )
 
 
 class FleetRunner(pulumi.ComponentResource):
@@ -159,6 +175,7 @@ def _pod(part: System, args: RunnerArgs) -> dict[str, Any]:
     labels = pods.selector(part, SHARD)
     return {
         "restartPolicy": "Never",
+        "nodeSelector": {f"{ROLE}{args.node_class}": ""},
         "serviceAccountName": SHARD,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -180,37 +197,51 @@ def _pod(part: System, args: RunnerArgs) -> dict[str, Any]:
 
 
 def _container(part: System, args: RunnerArgs) -> dict[str, Any]:
-    trust = f"{FOUND}/{args.environment}/trust"
-    inventory = f"{CHECKOUT}/inventories/{args.environment}"
-    in_place = ("ssh_config", *([args.overlay] if args.overlay else []))
+    inventory = f"inventories/{args.environment}"
+    of_desk = ("ssh_config", *([args.overlay] if args.overlay else []))
     return {
         "name": SHARD,
         "image": args.image,
         "imagePullPolicy": "IfNotPresent",
-        "workingDir": CHECKOUT,
+        "workingDir": TEMPORARY,
         "args": ["shard", "run"],
         "env": [
             {"name": "HOME", "value": HOME},
-            {"name": "PROVINCE_TRUST", "value": FOUND},
+            {"name": "LANG", "value": "C.UTF-8"},
+            # Ansible's plugins of ours are modules of the checkout, whatever program starts them.
+            {"name": "PYTHONPATH", "value": CHECKOUT},
+            # The image is only read: what Python compiles it keeps for the pod's next process.
+            {"name": "PYTHONPYCACHEPREFIX", "value": f"{TEMPORARY}/compiled"},
+            # Ansible passes over a configuration in a folder that its group may write to.
+            {"name": "ANSIBLE_CONFIG", "value": f"{CHECKOUT}/ansible.cfg"},
+            {"name": HERE, "value": "pod"},
+            {"name": PLACE, "value": CHECKOUT},
+            {"name": OF_DESK, "value": " ".join(f"{inventory}/{name}={FOUND}/desk/{name}" for name in of_desk)},
             # The store shows a certificate of the province's own authority; nobody else's is accepted.
-            {"name": "SSL_CERT_FILE", "value": f"{trust}/{SERVICE_CA}"},
+            {"name": "SSL_CERT_FILE", "value": f"{FOUND}/desk/{SERVICE_CA}"},
             {"name": "AWS_ENDPOINT_URL", "value": args.store.url},
             _from_secret("AWS_ACCESS_KEY_ID", args.store, "id"),
             _from_secret("AWS_SECRET_ACCESS_KEY", args.store, "key"),
         ],
-        **pods.resources(part.components[SHARD]),
+        "resources": _resources(part, args.keeps),
         "securityContext": pods.NO_RIGHTS,
         "volumeMounts": [
-            *({"name": "scratch", "mountPath": place, "subPath": place.strip("/")} for place in (HOME, TEMPORARY, OWN)),
+            *(
+                {"name": "scratch", "mountPath": place, "subPath": place.strip("/")}
+                for place in (HOME, TEMPORARY, CHECKOUT)
+            ),
             {"name": "automation", "mountPath": f"{FOUND}/automation", "readOnly": True},
             {"name": "desk", "mountPath": f"{FOUND}/desk", "readOnly": True},
-            {"name": "trust", "mountPath": trust, "readOnly": True},
-            *(
-                {"name": "desk", "mountPath": f"{inventory}/{name}", "subPath": name, "readOnly": True}
-                for name in in_place
-            ),
         ],
     }
+
+
+def _resources(part: System, keeps: ShardSize | None) -> dict[str, Any]:
+    """What the model says that a shard may use, and what its node keeps free for it: as much, or what is named."""
+    found: dict[str, Any] = pods.resources(part.components[SHARD])["resources"]
+    if keeps is None:
+        return found
+    return {**found, "requests": {"cpu": cpu(keeps.cpu_millicores), "memory": memory(keeps.memory_mib)}}
 
 
 def _from_secret(variable: str, store: RunStore, key: str) -> dict[str, Any]:

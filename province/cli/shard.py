@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,10 @@ import typer
 from province.cli.apply import confirm
 from province.cli.options import Environment, Json, print_json
 from province.errors import ExitCode, ProvinceError
-from province.fleet.load import load_fleet
+from province.fleet.fleet import Fleet
+from province.fleet.load import COMMUNES_VARIABLE, SPARE_VARIABLE, load_fleet
 from province.fleet.rooms import RUNNER, SHARDS
+from province.fleet.site import Site
 from province.locking import Holder, hold
 from province.manifest.build import Builder
 from province.manifest.rendering import Rendering
@@ -26,17 +29,22 @@ from province.rollout.entries import Asked
 from province.rollout.leave import with_leave
 from province.rollout.plan import described, make_plan
 from province.rollout.real_hands import RealHands
+from province.rollout.state import Run
+from province.shards import secrets
 from province.shards.aggregate import Standing, end_state, fail, standings
+from province.shards.carried import bring
 from province.shards.conduct import Patience, run_shard
 from province.shards.evidence import EvidenceToStore
 from province.shards.journal import StoreJournal
-from province.shards.kubernetes import job, order_of
+from province.shards.kubernetes import Order, check_order, job, runner_of
 from province.shards.local import Local
 from province.shards.store import Store
 from province.verify.selection import select_hosts
 from province.whoami import operator
 
 app = typer.Typer(no_args_is_help=True)
+
+Where = Annotated[str | None, typer.Option("--site", help="In whose cluster; at the primary site by default.")]
 
 Place = Annotated[str, typer.Option("--store", help="A folder, or a URL such as s3://bucket/run; one for every run.")]
 
@@ -86,12 +94,7 @@ def run(
         raise ProvinceError(f"there is no shard {index} of {journal.count}", exit_code=ExitCode.USAGE)
     fleet = load_fleet(journal.run.begun.environment)
     try:
-        if moved := moved_since(journal.run, Builder(fleet, load_trust(fleet))):
-            raise ProvinceError(
-                f"the model changed since the run was planned: {' '.join(moved)} would get something else",
-                hint=f"check out {journal.run.begun.commit[:12]}",
-                exit_code=ExitCode.BAD_DATA,
-            )
+        refuse_moved(journal.run, fleet)
         work = Workplace.of(fleet)
         folder = runs_of(work) / "shards" / f"{journal.run.id}-{index}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,22 +122,44 @@ def local(
 
 
 @app.command()
-def kubernetes(
-    store: Place,
-    site: Annotated[str | None, typer.Option(help="In whose cluster; at the primary site by default.")] = None,
-) -> None:
+def kubernetes(store: Place, site: Where = None) -> None:
     """Print the Job that runs all shards of a run in a cluster, from the site's template on standard input.
+
+    The run's checkout goes into its store first, and the Job names it by its digest.
 
     kubectl get cronjob shards -n fleet-runner -o json | province shard kubernetes --store … | kubectl create -f -
     """
-    journal = StoreJournal(Store.at(store))
+    place = Store.at(store)
+    journal = StoreJournal(place)
     fleet = load_fleet(journal.run.begun.environment)
-    place = fleet.sites.get(site) if site else fleet.primary_site
-    if place is None or not place.is_data_centre:
-        known = ", ".join(one.id for one in fleet.data_centres)
-        raise ProvinceError(f"--site {site}: is no data centre", hint=f"one of {known}", exit_code=ExitCode.USAGE)
-    order = order_of(fleet, place, journal.run.id, store, journal.count)
-    print_json(job(_template(sys.stdin.read()), order))
+    check_order(fleet, _site(fleet, site), journal.run.id, store, journal.count)
+    template = _template(sys.stdin.read())
+    sized = {name: os.environ[name] for name in (COMMUNES_VARIABLE, SPARE_VARIABLE) if os.environ.get(name)}
+    print_json(job(template, Order(journal.run.id, store, journal.count, bring(fleet, place), sized)))
+
+
+@app.command()
+def lend(store: Place, site: Where = None) -> None:
+    """Give the pods of a run what opens hosts and store, as secrets of the cluster, before its Job is made.
+
+    The key is new and its certificate ends after a day. The store's key is that of AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY.
+    """
+    run = StoreJournal(Store.at(store)).run
+    fleet = load_fleet(run.begun.environment)
+    place = _site(fleet, site)
+    _, reached = runner_of(fleet, place)
+    names = secrets.lend(Workplace.of(fleet), fleet, place, reached, run.id, os.environ)
+    typer.echo(f"lent to run {run.id} at {place.id}: {' '.join(names)}; after it: province shard take-back")
+
+
+@app.command()
+def take_back(environment: Environment = "lab", site: Where = None) -> None:
+    """Take the secrets of runs away from a cluster again; refused while a Job of shards is at work there."""
+    fleet = load_fleet(environment)
+    place = _site(fleet, site)
+    names = secrets.take_back(Workplace.of(fleet), place)
+    typer.echo(f"taken back at {place.id}: {' '.join(names) or 'nothing was lent'}")
 
 
 @app.command()
@@ -158,6 +183,24 @@ def abort(store: Place) -> None:
     journal = StoreJournal(Store.at(store))
     journal.add(Asked(time=datetime.now(UTC), wish="abort", who=operator()))
     typer.echo(f"run {journal.run.id} ends once its shards have heard of it: province shard status --store {store}")
+
+
+def refuse_moved(run: Run, fleet: Fleet) -> None:
+    """Raise ProvinceError when hosts would get something else from this checkout than what was planned."""
+    if moved := moved_since(run, Builder(fleet, load_trust(fleet))):
+        raise ProvinceError(
+            f"the model changed since the run was planned: {' '.join(moved)} would get something else",
+            hint=f"check out {run.begun.commit[:12]}",
+            exit_code=ExitCode.BAD_DATA,
+        )
+
+
+def _site(fleet: Fleet, name: str | None) -> Site:
+    place = fleet.sites.get(name) if name else fleet.primary_site
+    if place is None or not place.is_data_centre:
+        known = ", ".join(one.id for one in fleet.data_centres)
+        raise ProvinceError(f"--site {name}: is no data centre", hint=f"one of {known}", exit_code=ExitCode.USAGE)
+    return place
 
 
 def _template(text: str) -> dict[str, Any]:

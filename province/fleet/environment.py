@@ -6,7 +6,7 @@ The lab and production differ by this overlay only; no role, component or progra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
 
@@ -24,7 +24,7 @@ from province.fleet.old_sides import (
     Watcher,
 )
 from province.fleet.province import AddressPlan, DomainName, ZoneName
-from province.fleet.site import Duty, HostRole, NetworkEngine, Site
+from province.fleet.site import Duty, HostRole, NetworkEngine, RunStore, Site
 from province.fleet.system import Component
 
 
@@ -93,6 +93,21 @@ class SiteOverlay(Fact):
     duties: dict[HostRole, tuple[Duty, ...]] = Field(default_factory=dict)
     """What hosts of a role do here beside their own duties, where those who should are too few."""
     network_engine: NetworkEngine | None = None
+    run_store: RunStore | None = None
+    """The store that shards of a roll-out share there; a site of another environment has its own, or none."""
+
+
+class ShardSize(Fact):
+    """What the pod of a shard keeps free of its node, where nodes cannot spare all that it may use at a time."""
+
+    cpu_millicores: PositiveInt
+    memory_mib: PositiveInt
+
+
+CLUSTER: Final = "cluster"
+AutomationPlace = Literal["bastion", "router", "cluster"]
+"""The sites' bastions, the network's router, behind which a desk stands, or the nodes of a cluster on which shards of
+roll-outs run, where its site has a store for them: a pod comes with its node's address (docs/adr/0040)."""
 
 
 class Environment(Fact):
@@ -121,11 +136,13 @@ class Environment(Fact):
     """Whether each host has the processors and memory that its site declares, or all of them share one machine's."""
     databases: DatabaseSize
     """The size of databases of which the systems say nothing else."""
+    shard_keeps: ShardSize | None = None
+    """Without it a shard of a roll-out keeps free what it may use (`platform/fleet-runner.yml`)."""
     domain: DomainName | None = None
     automation: Account
     """Whom Ansible acts as: a certificate and no password; sudo asks it nothing."""
-    automation_from: Literal["bastion", "router"]
-    """Where automation may come from: the sites' bastions, or the network's router, behind which a desk stands."""
+    automation_from: Annotated[tuple[AutomationPlace, ...], Field(min_length=1)]
+    """Where automation may come from; hosts answer it from nowhere else."""
     identity_provider: IdentityProvider | None = None
     """Who vouches for people towards the clusters; without one, only certificates open them."""
     administrators: tuple[Account, ...] = ()
@@ -243,7 +260,8 @@ def overlaid_sites(sites: Mapping[str, Site], overlay: Environment, *, spare: bo
             for role, group in site.hosts.items()
         }
         cluster = site.cluster
-        if cluster and change.network_engine:
-            cluster = cluster.model_copy(update={"network_engine": change.network_engine})
+        changed = {name: getattr(change, name) for name in ("network_engine", "run_store") if getattr(change, name)}
+        if cluster and changed:
+            cluster = cluster.model_copy(update=changed)
         found[name] = site.model_copy(update={"hosts": hosts, "cluster": cluster})
     return found

@@ -71,6 +71,17 @@ def nodes_at(fleet: Fleet, site: Site) -> list[Host]:
     return [host for host in fleet.hosts_of(site.id) if host.host_class in NODE_ROLES]
 
 
+def runner_nodes(fleet: Fleet, site: Site) -> list[Host]:
+    """The nodes of a site's cluster on which shards of roll-outs run: workers, or control planes where it has none.
+
+    Hosts answer automation from these alone, so no pod of a shard may stand elsewhere.
+    """
+    there = list(fleet.hosts_of(site.id))
+    classes = (HostRole.WORKER, HostRole.CONTROL_PLANE)
+    found = ([host for host in there if host.host_class == role.value] for role in classes)
+    return next((hosts for hosts in found if hosts), [])
+
+
 def pair_at(fleet: Fleet, site: Site) -> int:
     """Two where there are two nodes, so that the loss of one does not take a program away for minutes."""
     return min(PAIR, len(nodes_at(fleet, site)))

@@ -24,6 +24,8 @@ SHARD = "shard"
 """The one component of the runner's room, the name of its pods' container."""
 SHARDS = "shards"
 """What the runner's room calls the template from which the Job of a run is made."""
+AUTOMATION, DESK = "automation", "desk"
+"""The secrets of the runner's room while a run is at work there: who automation is, and what its desk knows."""
 NETWORK_POLICY = "network-policy"
 """The part of the platform that enforces network policies where the network engine does not."""
 

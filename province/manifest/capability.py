@@ -23,7 +23,7 @@ DUTY = "duty/"
 SYMBOLS = (
     *("management", "services", "site", "sites", "zones", "nodes", "gateways", "tunnels", "mirror"),
     *("resolvers", "outside-resolvers", "clocks", "outside-clocks", "registries", "entrances"),
-    *("cluster-nodes", "pods", "any"),
+    *("cluster-nodes", "runners", "pods", "any"),
 )
 ZONE = "zone/"
 DOMAIN = "domain/"

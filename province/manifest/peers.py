@@ -18,11 +18,12 @@ from ipaddress import (
 from province.errors import ExitCode, ProvinceError
 from province.fleet import addressing
 from province.fleet.addressing import AddressPair
-from province.fleet.environment import ForwardZone
+from province.fleet.environment import CLUSTER, ForwardZone
 from province.fleet.fact import RoutingDomain, Slug
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
 from province.fleet.province import NetworkPair
+from province.fleet.requests import runner_nodes
 from province.fleet.site import Duty
 from province.fleet.time_sources import references
 from province.manifest.capability import DOMAIN, ZONE
@@ -30,7 +31,7 @@ from province.manifest.passages import Passage, entrances, passages
 
 Network = IPv4Network | IPv6Network
 
-AT_SITES = frozenset({"management", "services", "site", "sites", "mirror", "resolvers", "clocks"})
+AT_SITES = frozenset({"management", "runners", "services", "site", "sites", "mirror", "resolvers", "clocks"})
 """Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
 
 OWN = frozenset({"zones"})
@@ -163,13 +164,12 @@ class Peers:
         """The same as prefixes."""
         return prefixes(self.bastions)
 
-    @cached_property
-    def automation(self) -> Prefixes:
-        """Where the automation account comes from, by the environment's choice."""
-        if self.fleet.environment.automation_from == "bastion":
-            return self.bastion_prefixes
-        ipv4, ipv6 = self.station
-        return prefixes([NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))])
+    def automation(self, host: Host) -> Prefixes:
+        """Where the automation account comes from as a host sees it, by the environment's choice."""
+        places = self.fleet.environment.automation_from
+        bastions = self.bastions if "bastion" in places else ()
+        station = [ip_network(address) for address in self.station] if "router" in places else []
+        return prefixes([*bastions, *station, *self._runners(host)])
 
     def administrators(self, host: Host) -> Prefixes:
         """Where people come from: a bastion is entered from the management zones, every other host from a bastion."""
@@ -245,6 +245,17 @@ class Peers:
 
     def _outside_clocks(self, host: Host) -> Iterable[Network]:
         return (ip_network(one.host) for one in references(self.fleet, host) if one.host)
+
+    def _runners(self, host: Host) -> Iterable[NetworkPair]:
+        """The nodes whose pods run shards of roll-outs: a pod comes with the address by which its node leaves.
+
+        To sites that is the one in the management zone, to communes the first one (`view._routes`).
+        """
+        if CLUSTER not in self.fleet.environment.automation_from:
+            return ()
+        sites = (site for site in self.fleet.data_centres if site.cluster and site.cluster.run_store)
+        nodes = (node for site in sites for node in runner_nodes(self.fleet, site))
+        return (single(node.management if host.site else node.interfaces[0].address) for node in nodes)
 
     def _registries(self, host: Host) -> Iterable[NetworkPair]:
         return (single(self.address(one, host)) for one in self.site_hosts if Duty.REGISTRY in one.duties)

@@ -174,7 +174,7 @@ def _default(router: Router) -> list[Route]:
 
 
 def _people(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
-    automation, people = peers.automation, peers.administrators(host)
+    automation, people = peers.automation(host), peers.administrators(host)
     return {
         **_accounts(fleet),
         "automation_prefixes": [*automation.ipv4, *automation.ipv6],

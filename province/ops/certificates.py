@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from province.errors import ExitCode, ProvinceError
 from province.fleet.exposed import ExposedName, exposed_at
 from province.fleet.fleet import Fleet
 from province.fleet.site import Provided, Site
 from province.manifest.trust import register_of
+from province.ops.site_cluster import kubectl
 from province.ops.workplace import Workplace
 from province.pki.anchors import signing
 from province.pki.authority import Authority
@@ -117,23 +116,9 @@ def _certificates(work: Workplace, site: Site) -> dict[tuple[str, str], str]:
 
 def _kubectl(work: Workplace, site: Site, words: Sequence[str], stdin: str = "") -> str:
     """Run a verb on the site's cluster; what it is given and says is kept nowhere."""
-    access = work.private / "kubeconfigs" / f"{site.id}.yml"
-    done = subprocess.run(
-        work.words(["kubectl", "--kubeconfig", str(access), "--request-timeout=20s", *words]),
-        cwd=work.checkout,
-        env=work.variables(),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ProvinceError(
-            f"the certificates of {site.id} were not kept: {done.stderr.strip()}",
-            hint=f"when the cluster answers: province certificates {site.id} -e {work.environment}",
-            exit_code=ExitCode.UNREACHABLE,
-        )
-    return done.stdout
+    lost = f"the certificates of {site.id} were not kept"
+    hint = f"when the cluster answers: province certificates {site.id} -e {work.environment}"
+    return kubectl(work, site, words, stdin=stdin, lost=lost, hint=hint)
 
 
 def _coded(data: bytes) -> str:

@@ -1,4 +1,7 @@
-"""Where an environment's commands run: inside the lab's network for the lab, here for every other environment."""
+"""Where an environment's commands run: inside the lab's network for the lab, here for every other environment.
+
+A process inside it already, a pod of its cluster, says so (`HERE`), and then they run where it is.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,9 @@ REPORT_EVERY = 10.0
 """Seconds after which a command that still runs is heard of, again and again."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+HERE = "PROVINCE_WORKPLACE_HERE"
+"""Environment variable: set where this process stands inside the environment already, as a pod of its cluster does."""
 
 Watch = Callable[[str, float, str], None]
 """Hears of a command that still runs: its name, for how many seconds, what it has printed."""
@@ -69,13 +75,18 @@ class Workplace:
         """Files of this environment that are never committed: kubeconfigs, evidence, reports, logs."""
         return self.checkout / ".province" / self.environment
 
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether the environment has a network of its own that commands have to enter."""
+        return self.environment == LAB and not os.environ.get(HERE)
+
     def words(self, argv: Sequence[str]) -> list[str]:
         """A command as it has to be called to run there."""
-        return desk.command(self.checkout, argv) if self.environment == LAB else list(argv)
+        return desk.command(self.checkout, argv) if self._elsewhere else list(argv)
 
     def variables(self) -> dict[str, str]:
         """The environment variables of commands there."""
-        if self.environment == LAB:
+        if self._elsewhere:
             return workbench.environment(self.checkout)
         return {**os.environ, "PROVINCE_ENVIRONMENT": self.environment}
 

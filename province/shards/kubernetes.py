@@ -8,24 +8,38 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from province.errors import ExitCode, ProvinceError
+from province.fleet.environment import CLUSTER
 from province.fleet.fleet import Fleet
 from province.fleet.layer import PLATFORM
 from province.fleet.rooms import RUNNER, SHARD, SHARDS
 from province.fleet.site import RunStore, Site
 from province.fleet.system import Component
+from province.shards.start import WHERE
 
 
 @dataclass(frozen=True)
 class Order:
-    """What makes a Job of the template: the run's id, its place in the store, and into how many shards it was dealt."""
+    """What makes a Job of the template.
+
+    The run's id, its place in the store, into how many shards it was dealt, and the name of its checkout there, which
+    says the digest of what is in it (`province.shards.carried`). `sized` are the variables that say how large the lab
+    is (`province.fleet.load`): a pod has to find the hosts that the run was planned for.
+    """
 
     run: str
     store: str
     shards: int
+    checkout: str
+    sized: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def archive(self) -> str:
+        """Where pods find the checkout."""
+        return f"{self.store.rstrip('/')}/{self.checkout}"
 
 
 def runner_of(fleet: Fleet, site: Site) -> tuple[Component, RunStore]:
@@ -47,11 +61,17 @@ def runner_of(fleet: Fleet, site: Site) -> tuple[Component, RunStore]:
             f"{fleet.origins[f'sites/{site.id}']}, cluster.run_store: missing, shards there have no store to share",
             "add it: url, addresses, bucket, credentials, source",
         )
+    if CLUSTER not in fleet.environment.automation_from:
+        raise _lacking(
+            f"inventories/{fleet.environment.id}/environment.yml, automation_from: without {CLUSTER}, so every host "
+            "would refuse what comes from there",
+            f"add {CLUSTER} and apply the hosts: who answers for them decides that",
+        )
     return shard, site.cluster.run_store
 
 
-def order_of(fleet: Fleet, site: Site, run: str, store: str, shards: int) -> Order:
-    """The order for a run that was begun at a place of a store.
+def check_order(fleet: Fleet, site: Site, run: str, store: str, shards: int) -> None:
+    """Whether a run that was begun at a place of a store can be ordered at a site.
 
     Raises ProvinceError for a place that pods do not reach, and for more shards than the runner's room has place for:
     one that could not start would be waited for by all others.
@@ -70,7 +90,6 @@ def order_of(fleet: Fleet, site: Site, run: str, store: str, shards: int) -> Ord
             hint=f"begin it with --of {most} or fewer, or raise replicas and quota there",
             exit_code=ExitCode.USAGE,
         )
-    return Order(run, store, shards)
 
 
 def job(template: Mapping[str, Any], order: Order) -> dict[str, Any]:
@@ -91,7 +110,10 @@ def job(template: Mapping[str, Any], order: Order) -> dict[str, Any]:
         )
     made = copy.deepcopy(body)
     metadata, spec = made.get("metadata", {}), made["spec"]
-    _pod(made)["containers"][0]["args"] += ["--store", order.store]
+    container = _pod(made)["containers"][0]
+    container["args"] += ["--store", order.store]
+    more = {WHERE: order.archive, **order.sized}
+    container["env"] += [{"name": name, "value": value} for name, value in more.items()]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

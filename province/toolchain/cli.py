@@ -52,9 +52,15 @@ def print_path(name: Annotated[str, typer.Argument(help="One program, as `list` 
 
 
 @app.command("images")
-def make_images() -> None:
+def make_images(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which images; without one, all but those on demand.")
+    ] = None,
+) -> None:
     """Make what is missing of the container images and print name and digest of each; needs root."""
-    for made in images(base_system.ensure("kubernetes")).values():
+    for name in names or ():
+        pins.load().tagged(name)
+    for made in images(base_system.ensure("kubernetes"), names or ()).values():
         print(made.reference)
 
 

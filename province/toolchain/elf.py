@@ -38,7 +38,7 @@ def closure(root: Path, program: str) -> dict[str, Path]:
     while waiting:
         needs = read(waiting.pop())
         paths = [needs.interpreter] if needs.interpreter else []
-        for path in [*paths, *(_library(root, name) for name in needs.libraries)]:
+        for path in [*paths, *(library(root, name) for name in needs.libraries)]:
             if path not in found:
                 found[path] = in_tree(root, path)
                 waiting.append(found[path])
@@ -123,7 +123,7 @@ def _text(data: bytes, offset: int) -> str:
     return data[offset : data.index(b"\0", offset)].decode("ascii")
 
 
-def _library(root: Path, name: str) -> str:
+def library(root: Path, name: str) -> str:
     """Return where Debian keeps a library: in its multiarch folder (the loader looks there by itself)."""
     if name.startswith("ld-linux"):
         return f"/lib64/{name}" if (root / "lib64").exists() else f"/lib/{name}"

@@ -15,7 +15,9 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from province.errors import ExitCode, ProvinceError
 from province.toolchain import archive, build, cache, debian, elf, go, lock, pins
+from province.toolchain import locked as libraries
 from province.toolchain.lock import Made
+from province.toolchain.locked import Locked
 from province.toolchain.pins import Name, Pin
 
 PLATFORM = "linux-amd64"
@@ -27,6 +29,8 @@ RECIPES = pins.CHECKOUT / "k8s" / "images"
 _FORMAT = "1"
 
 ImagePath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._+-]+)+$")]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
+OwnPath = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9_-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$")]
 
 
 class Recipe(Pin):
@@ -34,24 +38,28 @@ class Recipe(Pin):
 
     `built` are programs of ``versions.toml``; `debian` are paths in the Debian tree, brought with the shared
     libraries they need; `folders` are whole folders of it, without files whose path fits one of `left_out` (shell
-    patterns). The tree is that of cluster nodes, or, where a recipe names `packages`, one of these. `ours` are files
-    that stand beside the recipes. `links` are further names, each with the path that it leads to.
+    patterns). The tree is that of cluster nodes, or, where a recipe names `packages`, one of these. `locked` are the
+    libraries of ``uv.lock``, with the shared libraries that they need of that tree. `ours` are files that stand beside
+    the recipes, `checkout` files of this checkout by their path in it. `links` are further names, each with the path
+    that it leads to.
     """
 
     entrypoint: tuple[str, ...] = Field(min_length=1)
     user: Annotated[str, StringConstraints(pattern=r"^(\d+(:\d+)?)?$")] = ""
     built: dict[ImagePath, Name] = Field(default_factory=dict)
     debian: dict[ImagePath, ImagePath] = Field(default_factory=dict)
-    packages: tuple[Name, ...] = ()
+    packages: tuple[PackageName, ...] = ()
     folders: dict[ImagePath, ImagePath] = Field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    locked: Locked | None = None
     ours: dict[ImagePath, Name] = Field(default_factory=dict)
+    checkout: dict[ImagePath, OwnPath] = Field(default_factory=dict)
     links: dict[ImagePath, ImagePath] = Field(default_factory=dict)
 
     @property
     def follows_debian(self) -> bool:
         """Whether it holds files of Debian's, so that its digest changes when they do."""
-        return bool(self.debian or self.folders)
+        return bool(self.debian or self.folders or self.locked)
 
 
 class ImageArchive(Pin):
@@ -78,20 +86,24 @@ def reference(name: str) -> str:
     return pins.load().reference(name)
 
 
-def images(root: Path) -> dict[str, ImageArchive]:
-    """Return all images, making those that are missing; `root` is a Debian tree that holds nft and catatonit.
+def images(root: Path, names: Iterable[str] = ()) -> dict[str, ImageArchive]:
+    """Return these images, or all but those on demand, making those that are missing.
 
-    Programs are always those built from pins, never installed ones: an image is the same on every machine. Digests
-    that ``versions.toml`` does not have go into the lock.
+    `root` is a Debian tree that holds nft and catatonit. Programs are always those built from pins, never installed
+    ones: an image is the same on every machine. Digests that ``versions.toml`` does not have go into the lock.
     """
-    made = {name: image(name, root) for name in pins.load().images.tags}
+    pinned = pins.load().images
+    made = {name: image(name, root) for name in names or pinned.always}
     note(made.values())
     return made
 
 
 def note(archives: Iterable[ImageArchive]) -> None:
-    """Have `reference` name these images from now on: all that this machine uses, wherever they were made."""
-    lock.write(dict(_unforeseen(archives)))
+    """Have `reference` name these images from now on, wherever they were made; what was said of others holds."""
+    used = list(archives)
+    named = {one.name for one in used} | {name for name in lock.read() if name not in pins.load().images.tags}
+    kept = {name: one for name, one in lock.read().items() if name not in named}
+    lock.write(kept | dict(_unforeseen(used)))
 
 
 def image(name: str, root: Path) -> ImageArchive:
@@ -122,6 +134,7 @@ def contents(recipe: Recipe, root: Path) -> archive.Content:
     """Return the files of an image, with those that its Debian programs need from the tree `root`."""
     files = {path: build.built(pins.load().artefact(program)) for path, program in recipe.built.items()}
     files |= {path: RECIPES / file for path, file in recipe.ours.items()}
+    files |= {path: pins.CHECKOUT / file for path, file in recipe.checkout.items()}
     files |= of_debian(recipe, tree_of(recipe, root))
     machine = go.host_platform().partition("-")[2]
     return archive.Content(files, recipe.entrypoint, recipe.user, machine, recipe.links)
@@ -133,13 +146,15 @@ def tree_of(recipe: Recipe, root: Path) -> Path:
 
 
 def of_debian(recipe: Recipe, tree: Path) -> dict[str, Path]:
-    """Return the files of an image that are Debian's, by their path in it."""
+    """Return the files of an image that others make, by their path in it: Debian's and the libraries of the lock."""
     files: dict[str, Path] = {}
     for path, source in recipe.debian.items():
         found = elf.closure(tree, source)
         files |= {path if place == source else place: real for place, real in found.items()}
     for path, source in recipe.folders.items():
         files |= _folder(tree, source, path, recipe.left_out)
+    if recipe.locked:
+        files |= libraries.files(recipe.locked, tree)
     return files
 
 

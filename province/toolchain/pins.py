@@ -76,12 +76,19 @@ class ModulePin(Pin):
 class ImagePins(Pin):
     """What the container images are called: repository and, by image, the tag and the digest of its manifest.
 
-    The digests are those of images for linux-amd64; see `lock` for what holds where another one was made.
+    The digests are those of images for linux-amd64; see `lock` for what holds where another one was made. `on_demand`:
+    made only where somebody asks for it by name, because no cluster needs it to run.
     """
 
     repository: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9./-]*[a-z0-9]$")]
     tags: dict[Name, Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]]
     digests: dict[Name, Sha256] = Field(default_factory=dict)
+    on_demand: tuple[Name, ...] = ()
+
+    @property
+    def always(self) -> tuple[str, ...]:
+        """The images that every lab and every bundle has."""
+        return tuple(name for name in self.tags if name not in self.on_demand)
 
 
 class Artefact(Pin):

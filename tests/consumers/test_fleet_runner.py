@@ -1,6 +1,6 @@
 """The Job of a sharded run at Kubernetes' own API server, job controller and scheduler; nodes and pods are simulated.
 
-What a shard does in its pod, and that pods reach hosts, is not shown here: nobody has made the image.
+What a shard does in its pod, and that pods reach hosts, is not shown here (tests/lab/test_shard_pods.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from province.fleet.load import load_fleet
 from province.fleet.rooms import RUNNER, SHARDS
 from province.shards.kubernetes import Order, job
 from tests.synth.conftest import synthesise
-from tests.synth.runner_facts import STORE, ready
+from tests.synth.runner_facts import CARRIED, STORE, ready
 
 pytestmark = pytest.mark.soak
 
@@ -49,7 +49,7 @@ class Runner:
 
     def order(self, run: str, shards: int) -> dict[str, Any]:
         """The Job of a run, from the template as the API server keeps it."""
-        return job(self.get("cronjob", SHARDS), Order(run, f"{STORE.place}{run}", shards))
+        return job(self.get("cronjob", SHARDS), Order(run, f"{STORE.place}{run}", shards, CARRIED))
 
     def create(self, body: dict[str, Any]) -> str:
         return self.kubectl("create", "--validate=strict", "--filename", "-", stdin=json.dumps(body))
@@ -179,7 +179,7 @@ def test_the_server_refuses_a_job_of_another_image(runner: Runner) -> None:
 
 
 def test_more_shards_than_the_model_allows_find_no_place(runner: Runner) -> None:
-    """The room's quota says the same as `order_of`, for who goes round it."""
+    """The room's quota says the same as `check_order`, for who goes round it."""
     runner.create(runner.order("wide", 10))
     assert wait(lambda: len(runner.pods("wide")) == 9)
     time.sleep(2)

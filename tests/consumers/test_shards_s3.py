@@ -6,9 +6,11 @@ It is nobody's storage: what it shows is that obstore and we speak S3 as its cli
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from hashlib import sha256
+from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -19,15 +21,19 @@ from typer.testing import CliRunner
 from province.cli import app
 from province.errors import ExitCode, ProvinceError
 from province.fleet.layer import PLATFORM
-from province.fleet.load import inventories_root, load_fleet
+from province.fleet.load import load_fleet
 from province.fleet.rooms import RUNNER, SHARDS
+from province.pki import authority
 from province.rollout.conduct import conduct
 from province.shards.aggregate import end_state
 from province.shards.journal import StoreJournal
+from province.shards.start import ENDING, WHERE, fetched
 from province.shards.store import Store
 from tests.synth.conftest import synthesise
 from tests.unit.rollout_world import Lines, World, begun
 from tests.unit.test_shards import BATCHES, together
+
+from .run_store import serving
 
 
 @pytest.fixture(scope="module")
@@ -78,23 +84,28 @@ def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
     assert caught.value.exit_code == ExitCode.UNREACHABLE
 
 
-@pytest.fixture
-def with_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The province once somebody has delivered the image (any that has a digest) and named the store of a site."""
-    root = tmp_path / "inventories"
-    shutil.copytree(inventories_root(), root, ignore=shutil.ignore_patterns("descriptors", "trust"))
-    part, site = root / "fleet" / "platform" / f"{RUNNER}.yml", root / "fleet" / "sites" / "rach-gia.yml"
-    text = part.read_text(encoding="utf-8")
-    assert "image: null" in text
-    part.write_text(text.replace("image: null", "image: echo"), encoding="utf-8")
-    text = site.read_text(encoding="utf-8")
-    store = "{url: 'https://store.example', addresses: [198.51.100.9], bucket: runs, credentials: runs, source: A}"
-    assert "\n  provides:" in text
-    site.write_text(text.replace("\n  provides:", f"\n  run_store: {store}\n  provides:"), encoding="utf-8")
-    monkeypatch.setenv("PROVINCE_INVENTORIES", str(root))
+def test_a_store_is_believed_for_the_authority_that_a_pod_is_told_of_and_for_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SSL_CERT_FILE, as the template sets it: obstore asks no other list of authorities."""
+    ours, other = (authority.make(name, datetime.now(UTC)) for name in ("ours", "another"))
+    with serving(IPv4Address("127.0.0.1"), 0, "runs", signer=ours, folder=tmp_path) as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert Store.at("s3://runs/x").put("a", b"b")
+        assert fetched("s3://runs/x/" + put_by_digest(Store.at("s3://runs/x"))) == b"a checkout"
+        (tmp_path / "authority.pem").write_text(other.pem, encoding="utf-8")
+        with pytest.raises(ProvinceError) as caught:
+            Store.at("s3://runs/x").get("a")
+        assert caught.value.exit_code == ExitCode.UNREACHABLE
 
 
-@pytest.mark.usefixtures("with_runner")
+def put_by_digest(store: Store) -> str:
+    name = f"{sha256(b'a checkout').hexdigest()}{ENDING}"
+    store.put(name, b"a checkout")
+    return name
+
+
 def test_the_command_makes_the_job_of_a_run_that_is_in_the_store(bucket: str) -> None:
     place = f"{bucket}/job"
     StoreJournal.begin(Store.at(place), begun(*BATCHES, run="7c1e9a"), 5)
@@ -104,7 +115,11 @@ def test_the_command_makes_the_job_of_a_run_that_is_in_the_store(bucket: str) ->
     made = json.loads(done.stdout)
     assert (made["kind"], made["metadata"]["name"], made["metadata"]["namespace"]) == ("Job", "shards-7c1e9a", RUNNER)
     assert (made["spec"]["completions"], made["spec"]["parallelism"]) == (5, 5)
-    assert made["spec"]["template"]["spec"]["containers"][0]["args"] == ["shard", "run", "--store", place]
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["shard", "run", "--store", place]
+    (carried,) = [one["value"] for one in container["env"] if one["name"] == WHERE]
+    content = Store.at(place).get(carried.removeprefix(f"{place}/"))
+    assert carried == f"{place}/checkout/{sha256(content).hexdigest()}.tar.xz"
     wrong = CliRunner().invoke(app, ["shard", "kubernetes", "--store", place], input="no resources found")
     assert wrong.stdout == ""
     assert "is no JSON object" in str(wrong.exception)

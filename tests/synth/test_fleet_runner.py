@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cache
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from infra.components.fleet_runner import FOUND
+from infra.components.node_marks import ROLE
 from infra.policy.ground import ground_of
 from infra.policy.pods import PINNED
 from infra.policy.record import Declared
 from infra.policy.rules import violations
 from province.cli import app
-from province.errors import ExitCode, ProvinceError
-from province.fleet.fleet import Fleet
+from province.errors import ExitCode
 from province.fleet.layer import PLATFORM
-from province.fleet.rooms import RUNNER, SHARD, SHARDS
-from province.fleet.site import Site
+from province.fleet.load import COMMUNES_VARIABLE
+from province.fleet.requests import nodes_at, runner_nodes
+from province.fleet.rooms import AUTOMATION, DESK, RUNNER, SHARD, SHARDS
+from province.manifest.peers import Peers
 from province.manifest.trust import SERVICE_CA
-from province.shards.journal import StoreJournal
-from province.shards.kubernetes import Order, job, order_of
-from province.shards.store import Store
+from province.ops.workplace import HERE
+from province.shards.kubernetes import Order, job
+from province.shards.start import OF_DESK, PLACE, WHERE
 from tests.policy_examples import changed
-from tests.unit.rollout_world import begun
 
 from .conftest import STACKS, Synth, offering, stack_of, synthesise
-from .runner_facts import IMAGE, STORE, ready, with_image
+from .runner_facts import CARRIED, IMAGE, STORE, made_ready, template, with_consent, with_image
 
 
 @pytest.fixture(params=[one for one in STACKS if one[2] == PLATFORM], ids=".".join)
@@ -38,38 +38,51 @@ def synth(request: pytest.FixtureRequest) -> Synth:
     return made_ready(*request.param)
 
 
-@cache
-def made_ready(*stack: str) -> Synth:
-    today = stack_of(*stack)
-    return synthesise(*ready(today.fleet, today.site), PLATFORM)
-
-
-def template(synth: Synth) -> dict[str, Any]:
-    return dict(synth.object("CronJob", RUNNER, SHARDS).body)
-
-
 def run_of(synth: Synth, shards: int = 4) -> dict[str, Any]:
-    return job(template(synth), Order("7c1e9a", f"{STORE.place}7c1e9a", shards))
+    return job(template(synth), Order("7c1e9a", f"{STORE.place}7c1e9a", shards, CARRIED))
 
 
 def in_room(synth: Synth, kind: str) -> list[str]:
     return [str(one.name) for one in synth.objects if (one.kind, one.namespace) == (kind, RUNNER)]
 
 
-@pytest.mark.parametrize("lacking", ["image", "store", "both"])
+@pytest.mark.parametrize("lacking", ["image", "store", "consent", "all"])
 def test_as_long_as_a_fact_lacks_there_is_the_room_and_no_way_out_of_it(lacking: str) -> None:
-    today = stack_of("lab", "rach-gia", PLATFORM)
-    fleet = with_image(today.fleet, None if lacking != "store" else IMAGE)
-    made = synthesise(*offering(fleet, today.site, run_store=None if lacking != "image" else STORE), PLATFORM)
+    today = stack_of("production", "rach-gia", PLATFORM)
+    fleet = with_image(today.fleet, None if lacking in {"image", "all"} else IMAGE)
+    fleet = fleet if lacking in {"consent", "all"} else with_consent(fleet)
+    store = None if lacking in {"store", "all"} else STORE
+    made = synthesise(*offering(fleet, today.site, run_store=store), PLATFORM)
     assert RUNNER in [one.name for one in made.objects if one.kind == "Namespace"]
     assert in_room(made, "CronJob") == []
     assert in_room(made, "NetworkPolicy") == ["default-deny", "name-resolution"]
 
 
-def test_the_stacks_of_today_have_none() -> None:
-    """Nobody has made the image, no site has a store: the day that changes, this says what to prove."""
-    for stack in (one for one in STACKS if one[2] == PLATFORM):
-        assert in_room(stack_of(*stack), "CronJob") == []
+def test_today_the_lab_s_primary_site_has_a_runner_and_production_has_none() -> None:
+    """In production no site has a store for runs, and no host lets a cluster in: both are for people to decide."""
+    found = {stack[:2] for stack in STACKS if stack[2] == PLATFORM and in_room(stack_of(*stack), "CronJob")}
+    assert found == {("lab", "rach-gia")}
+
+
+def test_the_lab_s_store_answers_at_its_router() -> None:
+    fleet = stack_of("lab", "rach-gia", PLATFORM).fleet
+    cluster = fleet.primary_site.cluster
+    assert cluster
+    assert cluster.run_store
+    assert cluster.run_store.addresses == (Peers(fleet).station[0],)
+    assert cluster.run_store.url == f"https://{Peers(fleet).station[0]}:{cluster.run_store.port}"
+
+
+def test_shards_stand_only_where_hosts_let_them_in_from(synth: Synth) -> None:
+    pod = Declared(run_of(synth)).pod
+    assert pod
+    (label,) = pod["nodeSelector"]
+    chosen = {host for host in nodes_at(synth.fleet, synth.site) if label == f"{ROLE}{host.host_class}"}
+    assert chosen == set(runner_nodes(synth.fleet, synth.site))
+    for host in synth.fleet.hosts.values():
+        let_in = [IPv4Network(one) for one in Peers(synth.fleet).automation(host).ipv4]
+        come = [one.management if host.site else one.interfaces[0].address for one in chosen]
+        assert [one for one in come if not any(one.ipv4.ip in network for network in let_in)] == []
 
 
 @pytest.mark.proves("platform/fleet-runner")
@@ -109,18 +122,28 @@ def hopeless(spec: dict[str, Any]) -> list[int]:
     return list(rule["onExitCodes"]["values"])
 
 
-def test_a_run_differs_from_the_template_by_its_name_its_place_and_the_number_of_its_shards(synth: Synth) -> None:
+def test_a_run_differs_from_the_template_by_its_name_its_place_its_checkout_and_the_number_of_its_shards(
+    synth: Synth,
+) -> None:
     body = template(synth)["spec"]["jobTemplate"]
     made = run_of(synth, 4)
     assert made["metadata"]["name"] == f"{SHARDS}-7c1e9a"
     assert made["metadata"]["namespace"] == RUNNER
-    assert (
-        made["spec"] | {"completions": 1, "parallelism": 1}
-        == changed(body, "spec.template.spec.containers.0.args", ["shard", "run", "--store", "s3://runs/7c1e9a"])[
-            "spec"
-        ]
-    )
-    assert "--store" not in body["spec"]["template"]["spec"]["containers"][0]["args"], "the template itself is left"
+    (container,) = body["spec"]["template"]["spec"]["containers"]
+    own = {
+        "args": ["shard", "run", "--store", "s3://runs/7c1e9a"],
+        "env": [*container["env"], {"name": WHERE, "value": f"s3://runs/7c1e9a/{CARRIED}"}],
+    }
+    expected = changed(body, "spec.template.spec.containers", [{**container, **own}])
+    assert made["spec"] | {"completions": 1, "parallelism": 1} == expected["spec"]
+    assert "--store" not in container["args"], "the template itself is left"
+    assert WHERE not in [one["name"] for one in container["env"]]
+
+
+def test_a_pod_finds_the_hosts_of_a_lab_of_another_size(synth: Synth) -> None:
+    order = Order("7c1e9a", f"{STORE.place}7c1e9a", 3, CARRIED, {COMMUNES_VARIABLE: "102"})
+    (container,) = Declared(job(template(synth), order)).containers
+    assert container["env"][-1] == {"name": "PROVINCE_COMMUNES", "value": "102"}
 
 
 def test_a_changed_number_of_shards_changes_completions_and_parallelism_alone(synth: Synth) -> None:
@@ -157,7 +180,7 @@ def test_pods_may_do_nothing_that_they_need_not(synth: Synth) -> None:
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     written = [one["mountPath"] for one in container["volumeMounts"] if not one.get("readOnly")]
-    assert written == ["/home/shard", "/tmp", "/srv/province/.province"]  # noqa: S108 - paths in a pod
+    assert written == ["/home/shard", "/tmp", "/srv/province"]  # noqa: S108 - paths in a pod
     (scratch,) = [one for one in pod["volumes"] if "emptyDir" in one]
     assert scratch["emptyDir"]["sizeLimit"]
     assert {one["topologyKey"] for one in pod["topologySpreadConstraints"]} == {
@@ -170,7 +193,8 @@ def test_a_shard_has_what_the_model_says_and_all_of_them_find_place_in_their_roo
     shard, part = synth.fleet.platform[RUNNER].components[SHARD], synth.fleet.platform[RUNNER]
     (container,) = Declared(run_of(synth)).containers
     size = {"cpu": "1", "memory": "1Gi"}
-    assert container["resources"] == {"requests": size, "limits": size}
+    kept = {"production": size, "lab": {"cpu": "100m", "memory": "256Mi"}}[synth.fleet.environment.id]
+    assert container["resources"] == {"requests": kept, "limits": size}
     assert (shard.cpu_millicores, shard.memory_mib) == (1000, 1024)
     quota = part.quota_in(synth.fleet.tiers)
     most = shard.replicas_at_peak + 1
@@ -181,7 +205,7 @@ def test_secrets_are_named_and_stand_nowhere(synth: Synth) -> None:
     pod = Declared(run_of(synth)).pod
     assert pod
     secrets = {one["name"]: one["secret"] for one in pod["volumes"] if "secret" in one}
-    assert {one["secretName"] for one in secrets.values()} == {"automation", "desk", "trust"}
+    assert {one["secretName"] for one in secrets.values()} == {"automation", "desk"}
     assert {one["defaultMode"] for one in secrets.values()} == {0o440}, "readable by the pod's group, by nobody else"
     (container,) = pod["containers"]
     by_secret = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one}
@@ -192,17 +216,18 @@ def test_secrets_are_named_and_stand_nowhere(synth: Synth) -> None:
     assert in_room(synth, "Secret") == []
 
 
-def test_the_model_in_the_image_finds_what_the_environment_never_commits(synth: Synth) -> None:
-    """Where `province.manifest` looks for it: below the checkout, and below what PROVINCE_TRUST names."""
+def test_the_checkout_is_given_what_the_environment_never_commits(synth: Synth) -> None:
+    """Where `province.manifest` looks for it: in the environment's inventory."""
     (container,) = Declared(run_of(synth)).containers
     environment = synth.fleet.environment
     mounted = {one["mountPath"] for one in container["volumeMounts"]}
     said = {one["name"]: one.get("value") for one in container["env"]}
-    assert f"{said['PROVINCE_TRUST']}/{environment.id}/trust" in mounted
-    assert f"{container['workingDir']}/inventories/{environment.id}/ssh_config" in mounted
-    assert said["SSL_CERT_FILE"] == f"{said['PROVINCE_TRUST']}/{environment.id}/trust/{SERVICE_CA}"
-    overlay = f"{container['workingDir']}/inventories/{environment.id}/{environment.address_overlay}"
-    assert (overlay in mounted) is (environment.address_overlay is not None)
+    assert {f"{FOUND}/{AUTOMATION}", f"{FOUND}/{DESK}", said[PLACE]} <= mounted
+    names = ["ssh_config", *([environment.address_overlay] if environment.address_overlay else [])]
+    assert said[OF_DESK].split() == [f"inventories/{environment.id}/{one}={FOUND}/{DESK}/{one}" for one in names]
+    assert said["SSL_CERT_FILE"] == f"{FOUND}/{DESK}/{SERVICE_CA}"
+    assert said["ANSIBLE_CONFIG"] == f"{said[PLACE]}/ansible.cfg"
+    assert said[HERE], "or the lab's commands would look for the lab's network inside of it"
 
 
 def test_pods_reach_the_hosts_of_the_environment_by_ssh_and_the_store_and_nobody_else(synth: Synth) -> None:
@@ -225,65 +250,3 @@ def test_pods_reach_the_hosts_of_the_environment_by_ssh_and_the_store_and_nobody
 def test_the_ways_are_there_before_the_template(synth: Synth) -> None:
     after = synth.registered("CronJob", RUNNER, SHARDS).after
     assert {f"{RUNNER}/NetworkPolicy/{SHARD}", f"{RUNNER}/ServiceAccount/{SHARD}"} <= set(after)
-
-
-def test_every_shard_that_a_run_deals_out_has_its_index_and_no_index_has_none(synth: Synth, tmp_path: Any) -> None:
-    first = begun(("a", "b"), ("c", "d", "e", "f", "g"), tuple("hijklmn"))
-    for shards in (1, 3, 8):
-        journal = StoreJournal.begin(Store.at(str(tmp_path / str(shards))), first, shards)
-        order = order_of(synth.fleet, synth.site, first.run, f"{STORE.place}{first.run}", journal.count)
-        spec = job(template(synth), order)["spec"]
-        assert set(range(spec["completions"])) == set(journal.of.values())
-        assert spec["parallelism"] == spec["completions"], "each waits for all others after every batch"
-
-
-Change = Callable[[Fleet, Site], tuple[Fleet, Site]]
-
-
-def bad_orders() -> Iterator[tuple[str, Change, str, int, str]]:
-    place = f"{STORE.place}x"
-    runner = "inventories/fleet/platform/fleet-runner.yml"
-
-    def without(fleet: Fleet, site: Site) -> tuple[Fleet, Site]:
-        return offering(with_image(fleet), site)
-
-    def undelivered(fleet: Fleet, site: Site) -> tuple[Fleet, Site]:
-        return offering(with_image(fleet, None), site, run_store=STORE)
-
-    yield "no image", undelivered, place, 4, f"{runner}, components.shard.image: null, its image is not delivered yet"
-    yield "no store", without, place, 4, "inventories/fleet/sites/rach-gia.yml, cluster.run_store: missing"
-    yield "another bucket", ready, "s3://else/x", 4, "--store s3://else/x: shards at rach-gia reach s3://runs/… and"
-    yield "the bucket alone", ready, STORE.place, 4, "--store s3://runs/: shards at rach-gia reach"
-    yield "a folder", ready, "/srv/runs", 4, "--store /srv/runs: shards at rach-gia reach"
-    yield "too many", ready, place, 9, f"has 9 shards, and there is place for 8 ({runner}, components.shard.replicas)"
-
-
-@pytest.mark.parametrize(
-    ("facts", "store", "shards", "said"), [one[1:] for one in bad_orders()], ids=[one[0] for one in bad_orders()]
-)
-def test_an_order_that_could_not_be_carried_out_says_what_to_mend(
-    facts: Change, store: str, shards: int, said: str
-) -> None:
-    today = stack_of("production", "rach-gia", PLATFORM)
-    with pytest.raises(ProvinceError) as caught:
-        order_of(*facts(today.fleet, today.site), "7c1e9a", store, shards)
-    assert said in caught.value.message
-    assert caught.value.hint
-
-
-@pytest.mark.parametrize("path", ["kind", "spec.jobTemplate.spec.completionMode"])
-def test_what_is_not_the_template_is_not_filled_in(path: str) -> None:
-    made = made_ready("lab", "rach-gia", PLATFORM)
-    with pytest.raises(ProvinceError, match="is not the template of shards") as caught:
-        job(changed(template(made), path, "Deployment"), Order("x", f"{STORE.place}x", 1))
-    assert caught.value.exit_code == ExitCode.BAD_DATA
-
-
-def test_the_command_prints_nothing_for_a_site_that_is_none_or_facts_that_lack(tmp_path: Any) -> None:
-    """In the lab as it is today: nobody has delivered the image."""
-    StoreJournal.begin(Store.at(str(tmp_path)), begun(("a", "b"), environment="lab"), 2)
-    words = ["shard", "kubernetes", "--store", str(tmp_path)]
-    for more, said in ((["--site", "nowhere"], "--site nowhere"), ([], "its image is not delivered yet")):
-        done = CliRunner().invoke(app, [*words, *more], input=json.dumps({}))
-        assert done.stdout == ""
-        assert said in str(done.exception)

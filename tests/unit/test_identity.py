@@ -11,8 +11,9 @@ from province.errors import ProvinceError
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
+from province.fleet.requests import runner_nodes
 from province.manifest.build import Builder
-from province.manifest.peers import Peers
+from province.manifest.peers import Peers, Prefixes
 from province.manifest.trust import stand_in
 
 from .conftest import Edit
@@ -52,9 +53,27 @@ def test_automation_comes_from_the_place_that_the_environment_names(environment:
     fleet = load_fleet(environment)
     peers = Peers(fleet)
     bastions = {str(host.management.ipv4.ip) for host in fleet.hosts.values() if host.host_class == "bastion"}
-    expected = {"lab": {str(peers.station[0])}, "production": bastions}[environment]
+    runners = {str(one.interfaces[0].address.ipv4.ip) for one in runner_nodes(fleet, fleet.primary_site)}
+    expected = {"lab": {str(peers.station[0]), *runners}, "production": bastions}[environment]
     found = allowed(Builder(fleet, stand_in(fleet)), fleet.nodes[0])[fleet.environment.automation.name]
     assert {place.removesuffix("/32") for place in found if "." in place} == expected
+
+
+def test_a_cluster_is_let_in_only_where_it_is_declared_and_by_the_address_with_which_its_pods_come() -> None:
+    """In the management zone between sites; with the first address of its node at communes (docs/adr/0040)."""
+    fleet = load_fleet("lab")
+    builder = Builder(fleet, stand_in(fleet))
+    (node,) = runner_nodes(fleet, fleet.primary_site)
+    servers, management = node.interfaces[0].address.ipv4.ip, node.management.ipv4.ip
+    automation = fleet.environment.automation.name
+    for host, own, other in ((fleet.nodes[0], servers, management), (of_class(fleet, "gateway"), management, servers)):
+        places = allowed(builder, host)[automation]
+        assert f"{own}/32" in places
+        assert f"{other}/32" not in places
+    ruleset = builder.build(fleet.nodes[0]).files["/etc/nftables.conf"].content
+    (opened,) = [line for line in ruleset.splitlines() if "tcp dport 22 " in line and "ip saddr" in line]
+    assert f"{servers}" in opened
+    assert Peers(load_fleet("production")).resolve(("runners",), fleet.nodes[0]) == Prefixes()
 
 
 def test_only_automation_is_not_asked_by_sudo(fleet: Fleet, builder: Builder) -> None:

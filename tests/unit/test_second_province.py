@@ -44,7 +44,7 @@ def second(tmp_path: Path) -> Fleet:
         "packages_from": "router",
         "certificates_from": "controller",
         "automation": {"name": "ops", "comment": "Automation", "uid": 2000},
-        "automation_from": "router",
+        "automation_from": ["router"],
         "break_glass": {"name": "sealed", "comment": "Emergencies", "uid": 2900},
         "host_sizes": "shared",
         "databases": {"instances": 1, "cpu_millicores": 100, "memory_mib": 256, "storage_gib": 1},

@@ -82,7 +82,7 @@ def with_store(edit: Edit, written: str) -> None:
 
 def test_a_store_that_answers_at_no_other_port_answers_at_that_of_https(data: Path, edit: Edit) -> None:
     with_store(edit, STORE)
-    cluster = load_fleet("lab", data).primary_site.cluster
+    cluster = load_fleet("production", data).primary_site.cluster
     assert cluster
     assert cluster.run_store
     assert (cluster.run_store.place, cluster.run_store.port) == ("s3://runs/", 443)
@@ -98,6 +98,6 @@ def test_a_store_without_encryption_or_without_an_address_is_refused(
     """Evidence and journal would be read on the way; or no way would lead there, because policies know no names."""
     with_store(edit, STORE.replace(old, new))
     with pytest.raises(BadData) as caught:
-        load_fleet("lab", data)
+        load_fleet("production", data)
     assert "inventories/fleet/sites/rach-gia.yml" in str(caught.value)
     assert f"cluster.run_store.{key}" in str(caught.value)
