@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from province.migration.objects.bucket import Bucket
 from province.migration.objects.compare import manifest
-from tests.migration.ceph import Ceph
+from tests.migration.ceph import PEOPLE, Ceph
 
 RULES = "OfficeMayDoEverything"
 
@@ -25,9 +25,10 @@ def mover(ceph: Ceph, tenant: str, name: str) -> Bucket:
 
 
 def let_in(bucket: Bucket, tenant: str) -> None:
-    """The rules that a bucket has before anything moves: the office's account may do everything with its objects."""
+    """The rules that a bucket has before anything moves: the office and the move may do everything."""
     arn = f"arn:aws:s3:::{bucket.name}"
-    who = {"AWS": [f"arn:aws:iam::{tenant}:user/office"]}
+    # What the office wrote is its own: the bucket's owner reads it by a rule, too.
+    who = {"AWS": [f"arn:aws:iam::{tenant}:user/{one}" for one in PEOPLE]}
     rule = {"Sid": RULES, "Effect": "Allow", "Principal": who, "Action": ["s3:*"], "Resource": [arn, f"{arn}/*"]}
     bucket.ask("put_bucket_policy", Policy=json.dumps({"Version": "2012-10-17", "Statement": [rule]}))
 

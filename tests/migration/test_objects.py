@@ -64,17 +64,17 @@ def test_a_bucket_moves_and_comes_back_while_somebody_files(
     first = manifest(way.source)
     assert len(first) == 15
     sides = [(office(ceph, one), way.source.name) for one in ("old", "new")]
-    with Filer(*sides) as filer:
-        filer.wait_for(20)
+    with Filer(*sides, pause_s=0.1) as filer:
+        filer.wait_for(8)
         forward(conducted, Phase.SOAKING)
-        filer.wait_for(20)
+        filer.wait_for(8)
         there = manifest(way.target)
         assert {place: there[place] for place in first} == first
         assert shape(way.target) == shape(way.source) == ("Enabled", [CORS["CORSRules"][0]])
         assert (fence.refuses(way.source), fence.refuses(way.target)) == (True, False)
         conducted.back()
         assert conducted.phase() is Phase.ROLLED_BACK
-        filer.wait_for(20)
+        filer.wait_for(8)
     assert set(filer.refusals) == {"AccessDenied"}
     assert lost_and_doubled(filer, way.source) == ([], [])
     assert {place: line for place, line in manifest(way.source).items() if place in first} == first
@@ -165,6 +165,7 @@ def test_a_bucket_that_is_shut_tells_everybody_but_the_move(ceph: Ceph, way: Obj
         "put_object": {"Key": "x", "Body": b""},
         "copy_object": {"Key": "x", "CopySource": source},
         "delete_object": {"Key": one.key},
+        "delete_objects": {"Delete": {"Objects": [{"Key": one.key}]}},
         "put_object_tagging": {"Key": one.key, "Tagging": {"TagSet": []}},
         "delete_object_tagging": {"Key": one.key},
         "complete_multipart_upload": {"Key": "dở", "UploadId": begun, "MultipartUpload": parts},
@@ -175,8 +176,6 @@ def test_a_bucket_that_is_shut_tells_everybody_but_the_move(ceph: Ceph, way: Obj
             getattr(client, verb)(Bucket=name, **words)
     with pytest.raises(ClientError, match="AccessDenied"):
         client.delete_object(Bucket=name, Key=one.key, VersionId=one.id)
-    told = client.delete_objects(Bucket=name, Delete={"Objects": [{"Key": one.key}]})
-    assert [error["Code"] for error in told["Errors"]] == ["AccessDenied"]
     assert way.source.versions() == before
     assert client.get_object(Bucket=name, Key=one.key)["Body"].read()
     assert fence.SID in client.get_bucket_policy(Bucket=name)["Policy"]

@@ -60,7 +60,7 @@ def _add(
 
 
 def _kept(file: Path) -> Iterator[tuple[str, About | None, IO[bytes], int]]:
-    with tarfile.open(file, mode="r|") as archive:
+    with tarfile.open(file, mode="r:") as archive:
         said: dict[str, object] = {}
         for member in archive:
             opened = archive.extractfile(member)
