@@ -9,6 +9,8 @@ from pydantic import PositiveInt, model_validator
 
 from province.fleet.fact import Fact, SourceRef
 
+TAKEN_AT_ONCE = 128
+"""Lines that rsyslog holds in its hands to send them, beside those that wait (its default for a queue of an action)."""
 MIB = 1024 * 1024
 MB = 1_000_000
 
@@ -18,7 +20,7 @@ class Logs(Fact):
 
     Lines wait in memory until there are `memory_lines` of them, and go to the disk from then on; every
     `written_every` lines the disk says that it has them. So a power cut during an outage costs no more than both
-    together of what is sent on; the host's own files have these, too.
+    together, and what is just being sent, of what is sent on; the host's own files have these, too.
     """
 
     hours: PositiveInt
@@ -36,6 +38,11 @@ class Logs(Fact):
                 "the disk would be asked for every few lines that wait"
             )
         return self
+
+    @property
+    def lost_at_most(self) -> int:
+        """Lines that a power cut during an outage costs at most. Measured: 80 of 110 + 128, 633 of 510 + 128."""
+        return self.memory_lines + TAKEN_AT_ONCE + self.written_every
 
     @property
     def queue_mib(self) -> int:

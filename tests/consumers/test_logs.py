@@ -76,10 +76,10 @@ def test_what_waits_outlives_a_power_cut_of_the_host(logs: Logs, fleet: Fleet) -
     node.start()
     node.write(ROUND, ROUND + 1)
     collector.wait(lambda: ROUND in collector.kept(), "the line after the cut arrives", 60)
-    wait_for(collector, ROUND - rules.memory_lines - rules.written_every)
+    wait_for(collector, ROUND - rules.lost_at_most)
     missing = set(range(ROUND)) - set(collector.kept())
     print(f"{len(missing)} of {ROUND} lines were lost on the way")
-    assert len(missing) <= rules.memory_lines + rules.written_every
+    assert len(missing) <= rules.lost_at_most
 
 
 def test_who_shows_the_certificate_of_another_authority_is_not_heard(logs: Logs) -> None:
