@@ -151,13 +151,14 @@ class RunStore(Fact):
     """An S3-compatible store in which the shards of a roll-out keep facts and evidence (docs/adr/0040).
 
     `addresses` are where `url` leads: network policies know no names. `credentials` names the secret in the runner's
-    room with the keys `id` and `key`; what is in it is no fact.
+    room with the keys `id` and `key`: it is laid there for a run and taken away after it, so it is no secret that is
+    kept (`registers/secrets.yml`).
     """
 
     url: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?$")]
     addresses: Annotated[tuple[IPv4Address | IPv6Address, ...], Field(min_length=1)]
     bucket: Slug
-    credentials: StoreCredentials
+    credentials: Slug
     source: SourceRef
 
     @property

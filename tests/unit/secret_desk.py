@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,13 @@ from province.errors import ProvinceError
 from province.fleet.fact import Names
 from province.fleet.load import load_fleet
 from province.fleet.secret import Reader, Secret
-from province.fleet.site import RunStore
+from province.fleet.site import BackupStore
 from province.lab import readers as lab_readers
 from province.secrets import keeping, recipients, sealed
 
 SEAL = "authority/copies-seal.key"
 VALUE = "what copies are worth\n"
-STORE = RunStore(
-    url="https://store.example", addresses=(ip_address("198.51.100.9"),), bucket="runs", credentials="runs", source="A"
-)
+STORE = BackupStore(url="https://store.example", bucket="copies", credentials="runs", source="A")
 RUNS = Secret(
     id="runs",
     name=Names(en="Store", vi="Kho"),
@@ -67,10 +64,10 @@ class Desk:
         self.declare(row.model_copy(update={"readers": readers}))
 
     def offer_store(self) -> None:
-        """A site with a store for runs, which refers to its credentials."""
+        """A site with a store for copies, which refers to its credentials."""
         site = self.fleet.primary_site
         assert site.cluster
-        cluster = site.cluster.model_copy(update={"run_store": STORE})
+        cluster = site.cluster.model_copy(update={"backup_store": STORE})
         self.fleet = replace(
             self.fleet, sites={**self.fleet.sites, site.id: site.model_copy(update={"cluster": cluster})}
         )

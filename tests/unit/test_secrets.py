@@ -170,16 +170,16 @@ def test_a_file_that_nobody_declares_is_unused(lab: Desk) -> None:
 
 
 def test_a_secret_that_a_fact_names_and_nobody_declares_is_bad_data(data: Path, edit: Edit) -> None:
-    store = "{url: 'https://store.example', addresses: [198.51.100.9], bucket: runs, credentials: runs, source: A}"
-    edit("fleet/sites/rach-gia.yml", "  renew_before_days: 60\n", f"  renew_before_days: 60\n  run_store: {store}\n")
-    with pytest.raises(BadData, match=r"cluster.run_store.credentials: no such secret .*\(is runs\)"):
+    store = "{url: 'https://store.example', bucket: runs, credentials: runs, source: A}"
+    edit("fleet/sites/rach-gia.yml", "  renew_before_days: 60\n", f"  renew_before_days: 60\n  backup_store: {store}\n")
+    with pytest.raises(BadData, match=r"cluster.backup_store.credentials: no such secret .*\(is runs\)"):
         load_fleet("lab", data)
 
 
 def test_a_secret_is_referred_to_by_type_and_brought_by_lines(lab: Desk) -> None:
     lab.offer_store()
     (one,) = references(lab.fleet.declarations)
-    assert (one.secret, one.key, type(one.secret)) == ("runs", "cluster.run_store.credentials", StoreCredentials)
+    assert (one.secret, one.key, type(one.secret)) == ("runs", "cluster.backup_store.credentials", StoreCredentials)
     (short,) = check_secrets([RUNS.model_copy(update={"keys": ("id",)})], [one])
     assert (short.key, short.mend.startswith("add key to `keys`")) == (one.key, True)
     lab.declare(RUNS)
