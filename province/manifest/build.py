@@ -12,7 +12,8 @@ from province.fleet.hosts import Host
 from province.manifest.capability import Capability, FileSpec, KeySpec, ListenSpec, Need, SendSpec, UnitSpec, UserSpec
 from province.manifest.contradictions import claimed_twice, refuse_contradictions, shown
 from province.manifest.manifest import Group, Key, Listen, ManagedFile, Manifest, Part, Send, Sysctl, Unit, User
-from province.manifest.peers import AT_SITES, Prefixes, peers_of
+from province.manifest.peers import AT_SITES, peers_of
+from province.manifest.prefixes import Prefixes
 from province.manifest.render import TEMPLATES, renderer
 from province.manifest.roles import ROLES, by_name, load_capabilities
 from province.manifest.source_line import line_with

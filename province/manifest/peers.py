@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache, cached_property
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    collapse_addresses,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from province.errors import ExitCode, ProvinceError
 from province.fleet import addressing
@@ -21,15 +12,14 @@ from province.fleet.addressing import AddressPair
 from province.fleet.environment import CLUSTER, ForwardZone
 from province.fleet.fact import RoutingDomain, Slug
 from province.fleet.fleet import Fleet
-from province.fleet.hosts import Host, Interface
+from province.fleet.hosts import Host
 from province.fleet.province import NetworkPair
 from province.fleet.requests import runner_nodes
 from province.fleet.site import Duty
 from province.fleet.time_sources import references
 from province.manifest.capability import DOMAIN, ZONE
 from province.manifest.passages import Passage, entrances, passages
-
-Network = IPv4Network | IPv6Network
+from province.manifest.prefixes import EVERYBODY, Network, Prefixes, of_interface, prefixes, single
 
 AT_SITES = frozenset({"management", "runners", "services", "site", "sites", "mirror", "resolvers", "clocks"})
 """Names of peers that stand at sites: traffic between them and a node goes through a gateway."""
@@ -39,31 +29,6 @@ OWN = frozenset({"zones"})
 
 NODE_CLASSES = ("control-plane", "worker", "ingress")
 """Classes of hosts that are nodes of their site's cluster."""
-
-EVERYBODY = NetworkPair(ipv4=IPv4Network("0.0.0.0/0"), ipv6=IPv6Network("::/0"))
-
-
-@dataclass(frozen=True)
-class Prefixes:
-    """Prefixes in both protocols, sorted, the smallest set that covers the same addresses."""
-
-    ipv4: tuple[str, ...] = ()
-    ipv6: tuple[str, ...] = ()
-
-
-def prefixes(networks: Iterable[NetworkPair | Network]) -> Prefixes:
-    """Several networks, in pairs or alone, as text."""
-    pairs = [(one.ipv4, one.ipv6) if isinstance(one, NetworkPair) else (one,) for one in networks]
-    listed: list[Network] = [network for pair in pairs for network in pair]
-    ipv4 = collapse_addresses(one for one in listed if isinstance(one, IPv4Network))
-    ipv6 = collapse_addresses(one for one in listed if isinstance(one, IPv6Network))
-    return Prefixes(tuple(map(str, ipv4)), tuple(map(str, ipv6)))
-
-
-def single(address: AddressPair) -> NetworkPair:
-    """One address as a network of its own."""
-    ipv4, ipv6 = address.plain
-    return NetworkPair(ipv4=IPv4Network(ipv4), ipv6=IPv6Network(ipv6))
 
 
 class Peers:
@@ -204,7 +169,7 @@ class Peers:
     def _zone(self, zone: str, host: Host) -> NetworkPair:
         own = {one.zone: one for one in host.interfaces}
         if zone in own:
-            return _network(own[zone])
+            return of_interface(own[zone])
         raise ProvinceError(
             f"{host.name} is not connected to a zone {zone}",
             hint=f"its zones are {', '.join(filter(None, own))}",
@@ -228,14 +193,14 @@ class Peers:
 
     def _site(self, host: Host) -> Iterable[NetworkPair]:
         return (
-            _network(interface)
+            of_interface(interface)
             for one in self.fleet.hosts_of(host.site or self.fleet.primary_site.id)
             for interface in one.interfaces
             if interface.zone
         )
 
     def _zones(self, host: Host) -> Iterable[NetworkPair]:
-        return (_network(interface) for interface in host.interfaces if interface.zone)
+        return (of_interface(interface) for interface in host.interfaces if interface.zone)
 
     def _resolvers(self, host: Host) -> Iterable[NetworkPair]:
         return (single(self.address(one, host)) for one in self.site_hosts if Duty.DNS in one.duties)
@@ -309,7 +274,3 @@ class Peers:
 def peers_of(fleet: Fleet) -> Peers:
     """The peers of a fleet, shared by all who ask, and by processes that are forked from this one."""
     return Peers(fleet)
-
-
-def _network(interface: Interface) -> NetworkPair:
-    return NetworkPair(ipv4=interface.address.ipv4.network, ipv6=interface.address.ipv6.network)

@@ -15,7 +15,8 @@ from province.manifest.copies import copies_view
 from province.manifest.counter import counter_view
 from province.manifest.names import names_view
 from province.manifest.passages import passage_view
-from province.manifest.peers import EVERYBODY, Peers, peers_of
+from province.manifest.peers import Peers, peers_of
+from province.manifest.prefixes import EVERYBODY
 from province.manifest.promises import promises_view
 from province.manifest.pull import pull_view
 from province.manifest.quality import quality_view

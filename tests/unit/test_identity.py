@@ -13,7 +13,8 @@ from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
 from province.fleet.requests import runner_nodes
 from province.manifest.build import Builder
-from province.manifest.peers import Peers, Prefixes
+from province.manifest.peers import Peers
+from province.manifest.prefixes import Prefixes
 from province.manifest.trust import stand_in
 
 from .conftest import Edit
