@@ -127,7 +127,7 @@ def _programs(plane: ControlPlane) -> dict[str, list[str]]:
     """Every process by name, in the order in which they start, with its options."""
     folder, etcd = plane.folder, f"http://{plane.address}:2379"
     access = [f"--kubeconfig={plane.kubeconfig}"]
-    alone = [*access, "--leader-elect=false"]
+    alone = [*access, "--leader-elect=false", f"--bind-address={plane.address}"]
     return {
         "etcd": [
             f"--data-dir={folder / 'etcd'}",
