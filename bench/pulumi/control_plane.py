@@ -127,7 +127,7 @@ def _programs(plane: ControlPlane) -> dict[str, list[str]]:
     """Every process by name, in the order in which they start, with its options."""
     folder, etcd = plane.folder, f"http://{plane.address}:2379"
     access = [f"--kubeconfig={plane.kubeconfig}"]
-    alone = [*access, "--leader-elect=false"]
+    alone = [*access, "--leader-elect=false", f"--bind-address={plane.address}"]
     return {
         "etcd": [
             f"--data-dir={folder / 'etcd'}",
@@ -144,6 +144,8 @@ def _programs(plane: ControlPlane) -> dict[str, list[str]]:
             f"--secure-port={plane.port}",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--authorization-mode=RBAC",
+            # An operator whose pods are simulated answers nobody, and what it should judge would never be created.
+            "--disable-admission-plugins=MutatingAdmissionWebhook,ValidatingAdmissionWebhook",
             f"--token-auth-file={folder / 'tokens.csv'}",
             f"--tls-cert-file={folder / 'server.pem'}",
             f"--tls-private-key-file={folder / 'server.key'}",
