@@ -57,11 +57,12 @@ def check_fleet(fleet: Fleet, declared_sites: Mapping[str, Site]) -> list[Findin
         *_catalogue(fleet),
     ]
     if not findings:
-        findings += [*_addresses(fleet), *_waves(fleet), *check_decommissioned(fleet)]
+        findings += [*_addresses(fleet), *_waves(fleet)]
     if not findings:
         findings += check_room(fleet.province, len(fleet.nodes), fleet.origins["province"])
         findings += check_updates(fleet)
         findings += check_time(fleet)
+        findings += check_decommissioned(fleet)
     if not findings:
         findings += check_sizing(fleet) or check_capacity(fleet)
     return findings
