@@ -73,10 +73,6 @@ class HostInFolder(node_module.Node):  # type: ignore[misc]
         if command[1] == "show":
             names = command[command.index("--") + 1 :]
             return node_module.Done(0, "\n\n".join(self._shown(name) for name in names))
-        if command[1] == "list-unit-files":
-            names = command[command.index("--") + 1 :]
-            enabled = [name for name in names if self.units.get(name, {}).get("file") == "enabled"]
-            return node_module.Done(0, "".join(f"{name} enabled enabled\n" for name in enabled))
         if "--simulate" in command:
             gone = [] if "install" in command else [command[-1], *self.takes_along]
             return node_module.Done(0, "".join(f"Remv {name} [1.0]\n" for name in gone))

@@ -72,12 +72,9 @@ def bring_up(node: Node, brought: Iterable[str], declared: Iterable[str]) -> Non
     """
     node.step("daemon-reload")
     node.run(["systemctl", "daemon-reload"])
-    there = sorted(set(brought) - set(declared))
-    if not there:
-        return
-    enabled = node.run(["systemctl", "list-unit-files", "--state=enabled", "--plain", "--no-legend", "--", *there])
-    names = [line.split()[0] for line in enabled.splitlines() if line.strip()]
-    wanted_by = {name: one.get("WantedBy", "").split() for name, one in _properties(node, "Id,WantedBy", names).items()}
+    seen = _properties(node, "Id,UnitFileState,WantedBy", sorted(set(brought) - set(declared)))
+    enabled = {name: one for name, one in seen.items() if one.get("UnitFileState") == "enabled"}
+    wanted_by = {name: one.get("WantedBy", "").split() for name, one in enabled.items()}
     targets = look(node, sorted({target for found in wanted_by.values() for target in found}))
     due = [name for name, found in wanted_by.items() if any(is_active(targets[target]) for target in found)]
     if due:
