@@ -16,6 +16,7 @@ from province.fleet.fleet import Fleet
 from province.fleet.layer import CLUSTER, LAYERS, MIGRATION, PLATFORM
 from province.fleet.load import load_fleet
 from province.fleet.requests import Ask, nodes_at, platform_pods, pods_of
+from province.fleet.rooms import RUNNER
 from province.fleet.site import Site
 
 from .conftest import ENVIRONMENTS, Synth, stack_of
@@ -64,10 +65,14 @@ def on_each(synth: Synth, one: Declared) -> int:
 
 
 def modelled(fleet: Fleet, site: Site) -> Asked:
-    """What the model says of the components that are delivered."""
+    """What the model says of the components that are delivered; shards of roll-outs are pods of no stack, but of a run."""
     asked: Asked = {}
     for pods in platform_pods(fleet, site):
-        if pods.system in SOFTWARE and pods.component in delivered(fleet.platform[pods.system]):
+        if (
+            pods.system != RUNNER
+            and pods.system in SOFTWARE
+            and pods.component in delivered(fleet.platform[pods.system])
+        ):
             asked[pods.system, pods.component] = (pods.count, pods.each)
     for system in fleet.systems_at(site):
         there = {*delivered(system), *databases(system, fleet.tiers[system.tier], site)}
