@@ -65,14 +65,10 @@ def on_each(synth: Synth, one: Declared) -> int:
 
 
 def modelled(fleet: Fleet, site: Site) -> Asked:
-    """What the model says of the components that are delivered; shards of roll-outs are pods of no stack, but of a run."""
+    """What the model says of the components that are delivered; shards are pods of no stack, but of a run."""
     asked: Asked = {}
     for pods in platform_pods(fleet, site):
-        if (
-            pods.system != RUNNER
-            and pods.system in SOFTWARE
-            and pods.component in delivered(fleet.platform[pods.system])
-        ):
+        if pods.system in SOFTWARE.keys() - {RUNNER} and pods.component in delivered(fleet.platform[pods.system]):
             asked[pods.system, pods.component] = (pods.count, pods.each)
     for system in fleet.systems_at(site):
         there = {*delivered(system), *databases(system, fleet.tiers[system.tier], site)}
