@@ -25,6 +25,8 @@ from .test_exports import program
 MODULES = "consumers/debian13/rsyslogd/usr/lib/*/rsyslog"
 PORT = 2514
 ROUND = re.compile(r"line (\d+) of the test")
+ON_DISK = re.compile(rb"line (\d+) of the test")
+"""The same in the file of a queue, where a line stands more than once."""
 
 
 @dataclass
@@ -100,6 +102,12 @@ class LogHost:
     def waiting_bytes(self) -> int:
         """What waits on the disk of a host for its collector."""
         return sum(one.stat().st_size for one in (self.place / "spool").glob("to-log-host.*"))
+
+    @property
+    def waiting_lines(self) -> int:
+        """How many numbered lines wait on the disk of a host for its collector."""
+        texts = (one.read_bytes() for one in (self.place / "spool").glob("to-log-host.0*"))
+        return sum(len(set(ON_DISK.findall(text))) for text in texts)
 
 
 def modules() -> str:
