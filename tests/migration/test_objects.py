@@ -132,6 +132,7 @@ def _instead(bucket: Bucket, change: Callable[[About, bytes], tuple[About, bytes
     bucket.put(one.key, about, io.BytesIO(body), len(body))
 
 
+@pytest.mark.soak
 def test_what_is_planted_in_the_copy_is_found_by_the_gate(ceph: Ceph, way: ObjectsWay, tmp_path: Path) -> None:
     # Nobody writes here, so nothing is waited for.
     way = replace(way, settle_seconds=0.1)
