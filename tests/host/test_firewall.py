@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 from testinfra.host import Host as Connection
 
+from province.manifest.prefixes import prefixes
 from province.verify import ruleset
 from province.verify.expectations import Expected
 from province.verify.marks import control
@@ -67,9 +70,11 @@ def test_open_ports_are_the_declared_ones_for_the_declared_peers(firewall: Rules
 
 @control(18)
 def test_ssh_answers_the_management_zones_only(firewall: Ruleset, expected: Expected) -> None:
-    """Administration is a zone of its own (TCVN 14423:2026, 5.12.2.5)."""
-    zones = {*expected.facts["management_prefixes_ipv4"], *expected.facts["management_prefixes_ipv6"]}
-    assert firewall.openings("input", OURS)["tcp", 22] == zones
+    """Administration is a zone of its own (TCVN 14423:2026, 5.12.2.5); automation may stand elsewhere (ADR 40)."""
+    facts = expected.facts
+    zones = (*facts["management_prefixes_ipv4"], *facts["management_prefixes_ipv6"])
+    places = prefixes(ip_network(one) for one in (*zones, *facts["automation_prefixes"]))
+    assert firewall.openings("input", OURS)["tcp", 22] == {*places.ipv4, *places.ipv6}
 
 
 @control(19)
