@@ -153,6 +153,12 @@ def test_only_hosts_that_are_machines_of_their_own_are_asked(
             "quota.cpu_cores: 16.85 are asked for at peak (is 16); give it a `quota` of its own, or ask for less",
         ),
         (
+            "fleet/systems/e-office.yml",
+            "cpu_cores: 24, memory_gib: 48, pods: 60",
+            "cpu_cores: 16, memory_gib: 48, pods: 19",
+            "quota.pods: 20 are asked for at peak (is 19)",
+        ),
+        (
             "fleet/systems/meetings.yml",
             "cpu_millicores: 2000, memory_mib: 2048",
             "cpu_millicores: 4001, memory_mib: 2048",
