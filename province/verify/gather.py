@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import time
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -68,6 +69,8 @@ def gather(
     commands: Mapping[str, Sequence[str]], ssh_config: Path, limits: Limits | None = None
 ) -> dict[str, Gathered]:
     """Ask every host its commands; one that something was applied to meanwhile is asked once more."""
+    # It warns of a client that has ended before its transport was closed; whether all was said stands in its last line.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     return asyncio.run(_gather(commands, ssh_config, limits or Limits()))
 
 
