@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,8 +32,20 @@ def logs(fleet: Fleet, tmp_path: Path) -> Iterator[Logs]:
         yield made
 
 
+@contextmanager
+def told_of(collector: LogHost) -> Iterator[None]:
+    """What has arrived, beside why it is not enough."""
+    try:
+        yield
+    except AssertionError as error:
+        lines = sorted(collector.kept())
+        error.add_note(f"{len(lines)} lines have arrived, {lines[0]} to {lines[-1]}" if lines else "no line has arrived")
+        raise
+
+
 def wait_for(collector: LogHost, lines: int, seconds: float = 60.0) -> None:
-    collector.wait(lambda: len(collector.kept()) >= lines, f"{lines} lines arrive", seconds)
+    with told_of(collector):
+        collector.wait(lambda: len(collector.kept()) >= lines, f"{lines} lines arrive", seconds)
 
 
 @pytest.mark.proves(78)
