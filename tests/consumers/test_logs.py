@@ -39,7 +39,7 @@ def told_of(collector: LogHost) -> Iterator[None]:
         yield
     except AssertionError as error:
         lines = sorted(collector.kept())
-        error.add_note(f"{len(lines)} lines have arrived, {lines[0]} to {lines[-1]}" if lines else "no line has arrived")
+        error.add_note(f"{len(lines)} lines have arrived: {lines[:1]} to {lines[-1:]}")
         raise
 
 
