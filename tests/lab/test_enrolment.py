@@ -49,7 +49,8 @@ def test_a_host_with_another_key_is_refused_until_it_is_enrolled_again(province:
     assert "the key of this host is another: enrol it again" in refused.stdout
     due = [*(f"copies@{site.id}.service" for site in FLEET.data_centres), "video-join.service"]
     on(HOST, f"sudo systemctl start {' '.join(due)}")
-    assert on(HOST, "systemctl list-units --failed --plain --no-legend") == "", "a job that is due meanwhile is skipped"
+    failed = on(HOST, "systemctl list-units --failed --plain --no-legend")
+    assert not [job for job in due if job in failed], "a job that is due meanwhile is skipped"
     assert province("enrol", "--host", HOST).returncode == 0
     mended = ansible("baseline", "--limit", HOST)
     assert mended.returncode == 0, mended.stdout
