@@ -41,7 +41,15 @@ def _programs(place: Place, checkout: Path) -> Path:
             link.unlink(missing_ok=True)
             link.symlink_to(target)
     for name in ("ssh", "scp"):
-        wrapper = folder / name
-        wrapper.write_text(f'#!/bin/sh\nexec /usr/bin/{name} -F {desk.ssh_config(checkout)} "$@"\n', encoding="utf-8")
-        wrapper.chmod(0o755)
+        write_script(folder / name, f'#!/bin/sh\nexec /usr/bin/{name} -F {desk.ssh_config(checkout)} "$@"\n')
     return folder
+
+
+def write_script(path: Path, text: str) -> None:
+    """Exchanged as a whole and only if it differs: another command in the lab may be about to run it."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.chmod(0o755)
+    fresh.replace(path)
