@@ -26,6 +26,7 @@ from bench.scale.national import (
     objects,
     waves,
 )
+from bench.shown.results import table
 from province.fleet.commune import Commune
 from province.fleet.load import inventories_root, load_fleet
 from province.fleet.waves import plan_waves
@@ -124,7 +125,7 @@ def _planning(results: Results) -> Iterable[str]:
             f"That is {course['provinces']} of {len(SIZES)} provinces: the whole country was not gone over yet "
             "(`python -m bench country` on a machine that is free for some minutes, then `python -m bench.scale`)."
         )
-    yield _table(
+    yield table(
         ("stage", "ms of CPU for a node", "peak MiB"),
         [
             (name, f"{stage['cpu_ms_per_node']['median']:.2f}", f"{stage['peak_mib']:,}")
@@ -142,11 +143,11 @@ def _costs(results: Results) -> Iterable[str]:
         cost: HostCost = change.cost(results)
         seconds = (f"{cost.controller_seconds:.2f}", f"{cost.host_seconds:.2f}")
         rows.append((change.name, *seconds, f"{cost.bytes_both / 1e6:.2f}", f"`{change.group}.{change.tool}`"))
-    yield _table(("what changes", "controller, s", "host, s", "line, MB", "figure"), rows)
+    yield table(("what changes", "controller, s", "host, s", "line, MB", "figure"), rows)
 
 
 def _waves(found: Sequence[Wave]) -> Iterable[str]:
-    yield _table(
+    yield table(
         ("wave", "nodes", "controllers", "largest batch", "free", "full", "one for all", "GB"),
         [(*_wave(one), f"{one.gigabytes:.2f}") for one in found],
     )
@@ -186,7 +187,7 @@ def _objects(found: Sequence[Objects]) -> Iterable[str]:
         "own."
     )
     rows = [(one.state.replace("_", " "), f"{one.site:,}", str(one.largest), f"{one.country:,}") for one in found]
-    yield _table(("state", "one site", "largest stack", "country"), rows)
+    yield table(("state", "one site", "largest stack", "country"), rows)
 
 
 def _evidence(results: Results, facts: Facts, assumed: Assumptions) -> Iterable[str]:
@@ -213,7 +214,7 @@ def _assumptions(facts: Facts, assumed: Assumptions) -> Iterable[str]:
         "runs_a_day": "verifications of every host in a day",
         "sites": "clusters of a province; the recovery site is counted like the primary one, an upper bound",
     }
-    yield _table(
+    yield table(
         ("name", "value", "meaning"),
         [(f"`{one.name}`", f"{getattr(assumed, one.name):g}", meaning[one.name]) for one in fields(assumed)],
     )
@@ -228,8 +229,3 @@ def _duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from province.cli.options import Json, print_json
-from province.fleet import benchmark_table, cloud_table
+from province.docs import cis_kubernetes, cloud_criteria
 from province.fleet.benchmark import BENCHMARK
 from province.fleet.fact import dump
 from province.fleet.load import load_fleet
 
-WRITTEN = f"Write both, to {cloud_table.PAGE} and {benchmark_table.PAGE}."
+WRITTEN = f"Write both, to {cloud_criteria.PAGE} and {cis_kubernetes.PAGE}."
 
 
 def cloud(
@@ -24,8 +24,8 @@ def cloud(
     fleet = load_fleet("production")
     rows = fleet.registers.cis_kubernetes.rows if benchmark else fleet.registers.cloud_criteria.rows
     pages = {
-        cloud_table.PAGE: cloud_table.cloud_page(fleet.registers.cloud_criteria.rows),
-        benchmark_table.PAGE: benchmark_table.benchmark_page(
+        cloud_criteria.PAGE: cloud_criteria.cloud_page(fleet.registers.cloud_criteria.rows),
+        cis_kubernetes.PAGE: cis_kubernetes.benchmark_page(
             fleet.registers.cis_kubernetes.rows, fleet.registers.version_of(BENCHMARK)
         ),
     }
@@ -35,4 +35,4 @@ def cloud(
         for place, text in pages.items():
             (fleet.root.parent / place).write_text(text, encoding="utf-8")
     else:
-        typer.echo(pages[benchmark_table.PAGE if benchmark else cloud_table.PAGE], nl=False)
+        typer.echo(pages[cis_kubernetes.PAGE if benchmark else cloud_criteria.PAGE], nl=False)

@@ -243,7 +243,7 @@ Environment.model_rebuild()
 
 
 def overlaid_sites(sites: Mapping[str, Site], overlay: Environment, *, spare: bool) -> dict[str, Site]:
-    """The sites with the hosts and the network engine that the environment gives them, by id."""
+    """The sites with the hosts, duties, network engine and store for runs that the environment gives them, by id."""
     found = dict(sites)
     for name, change in overlay.sites.items():
         if name not in found:

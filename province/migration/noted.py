@@ -10,6 +10,7 @@ from province.errors import ProvinceError
 from province.fleet.fact import Fact
 from province.fleet.migration import Move, Phase
 from province.migration.desk import Desk
+from province.migration.gates import Measured
 
 
 class Way(Protocol):
@@ -20,6 +21,9 @@ class Way(Protocol):
 
     def write(self, note: Any, /) -> None:
         """Put a note in place of the one before."""
+
+    def obstacles(self) -> tuple[str, ...]:
+        """What cannot be carried over."""
 
     def provision(self) -> None:
         """Make the new side's room."""
@@ -53,6 +57,30 @@ class NotedHands(ABC, Generic[WayT]):
     @abstractmethod
     def wiped(self, move: Move) -> str:
         """What is taken away at the end, in words."""
+
+    @abstractmethod
+    def failed(self) -> tuple[str, ...]:
+        """What users of the new side would miss; and an old side that takes writes again."""
+
+    @abstractmethod
+    def compared(self, seen: Measured, wanted: Phase) -> Measured:
+        """What the proofs say, with what both sides say now: before the rehearsal, the freeze and the cut-over."""
+
+    def measure(self, move: Move, wanted: Phase, /) -> Measured:
+        """What both sides and the book of proofs say."""
+        seen = self.desk.proved(move)
+        match wanted:
+            case Phase.REPLICATING:
+                return seen.model_copy(update={"obstacles": self.way.obstacles()})
+            case Phase.REHEARSED | Phase.FROZEN | Phase.CUT_OVER:
+                return self.compared(seen, wanted)
+            case Phase.SOAKING:
+                return seen.model_copy(update={"probes_failed": self.failed()})
+            case Phase.RETIRED:
+                note = self.way.noted()
+                return seen.model_copy(update={"cut_over": note.cut_over if note else None})
+            case _:
+                return seen
 
     def act(self, move: Move, wanted: Phase) -> None:
         """Bring a move to a phase."""

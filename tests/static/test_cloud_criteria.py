@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from province.docs.cloud_criteria import PAGE, cloud_page
 from province.fleet.cloud import CloudPart, CloudRequirement, CloudState
-from province.fleet.cloud_table import PAGE, cloud_page
 from province.fleet.load import load_fleet
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from province.docs.cis_kubernetes import PAGE, benchmark_page
 from province.fleet.benchmark import BENCHMARK, BenchmarkRow, BenchmarkState, every_item
-from province.fleet.benchmark_table import PAGE, benchmark_page
 from province.fleet.load import load_fleet
 
 from .test_cloud_criteria import CHECKOUT, is_there

@@ -36,19 +36,9 @@ class FilesHands(NotedHands[FilesWay]):
             return Phase.REPLICATING
         return note.phase
 
-    def measure(self, move: Move, wanted: Phase, /) -> Measured:
-        """What both folders and the book of proofs say."""
-        seen = self.desk.proved(move)
-        way, note = self.way, self.way.noted()
-        if wanted is Phase.REPLICATING:
-            return seen.model_copy(update={"obstacles": way.obstacles()})
-        if wanted is Phase.SOAKING:
-            writable = () if way.source.refuses() else ("the old side takes writes",)
-            return seen.model_copy(update={"probes_failed": writable})
-        if wanted is Phase.RETIRED:
-            return seen.model_copy(update={"cut_over": note.cut_over if note else None})
-        if wanted not in {Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER}:
-            return seen
+    def compared(self, seen: Measured, _wanted: Phase) -> Measured:
+        """With what is left to copy; and of a side that is frozen, content against content."""
+        way = self.way
         changes: dict[str, object] = {"lag_bytes": way.lag(), "clock_offset_ms": 0.0}
         if way.frozen():
             here, there = way.source.manifest(), way.target.manifest()
@@ -56,6 +46,10 @@ class FilesHands(NotedHands[FilesWay]):
             changes |= {"different": differing(here, there), "compared": many, "items": many}
             changes |= {"schema_same": way.source.shape() == way.target.shape(), "source_refuses_writes": True}
         return seen.model_copy(update=changes)
+
+    def failed(self) -> tuple[str, ...]:
+        """An old side that takes writes again."""
+        return () if self.way.source.refuses() else ("the old side takes writes",)
 
     def rehearse(self, move: Move) -> Rehearsal:
         """Copy into a folder beside the new one, as a move would; what nobody changed meanwhile is compared."""

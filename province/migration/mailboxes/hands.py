@@ -42,17 +42,9 @@ class MailHands(NotedHands[MailWay]):
             return Phase.FROZEN
         return note.phase
 
-    def measure(self, move: Move, wanted: Phase, /) -> Measured:
-        """What both servers and the book of proofs say."""
-        seen, way, note = self.desk.proved(move), self.way, self.way.noted()
-        if wanted is Phase.REPLICATING:
-            return seen.model_copy(update={"obstacles": way.obstacles()})
-        if wanted is Phase.SOAKING:
-            return seen.model_copy(update={"probes_failed": self._failed()})
-        if wanted is Phase.RETIRED:
-            return seen.model_copy(update={"cut_over": note.cut_over if note else None})
-        if wanted not in {Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER}:
-            return seen
+    def compared(self, seen: Measured, _wanted: Phase) -> Measured:
+        """With what is left to copy; and of a side that is frozen, content against content."""
+        way = self.way
         changes: dict[str, object] = {"lag_bytes": way.lag(), "clock_offset_ms": 0.0}
         if way.frozen():
             found = compare(way.source, way.target, way.source.users())
@@ -145,7 +137,8 @@ class MailHands(NotedHands[MailWay]):
     def _place(self, move: Move, what: str) -> str:
         return f"{self.spare.rstrip('/')}/{move.id}-{what}"
 
-    def _failed(self) -> tuple[str, ...]:
+    def failed(self) -> tuple[str, ...]:
+        """What users of the new side would miss; and an old side that takes writes again."""
         source, target = self.way.source, self.way.target
         found = [] if source.refuses() else ["the old side takes mail"]
         found += ["the new side refuses mail"] if target.refuses() else []

@@ -42,17 +42,9 @@ class ObjectsHands(NotedHands[ObjectsWay]):
             return Phase.FROZEN
         return note.phase
 
-    def measure(self, move: Move, wanted: Phase, /) -> Measured:
-        """What both servers and the book of proofs say."""
-        seen, way, note = self.desk.proved(move), self.way, self.way.noted()
-        if wanted is Phase.REPLICATING:
-            return seen.model_copy(update={"obstacles": way.obstacles()})
-        if wanted is Phase.SOAKING:
-            return seen.model_copy(update={"probes_failed": self._failed()})
-        if wanted is Phase.RETIRED:
-            return seen.model_copy(update={"cut_over": note.cut_over if note else None})
-        if wanted not in {Phase.REHEARSED, Phase.FROZEN, Phase.CUT_OVER}:
-            return seen
+    def compared(self, seen: Measured, _wanted: Phase) -> Measured:
+        """With what is left to copy; and of a side that is frozen, content against content."""
+        way = self.way
         changes: dict[str, object] = {"lag_bytes": way.lag(), "clock_offset_ms": 0.0}
         if way.frozen():
             here, there = manifest(way.source), manifest(way.target)
@@ -139,7 +131,8 @@ class ObjectsHands(NotedHands[ObjectsWay]):
         self.desk.book.add(proof)
         return proof
 
-    def _failed(self) -> tuple[str, ...]:
+    def failed(self) -> tuple[str, ...]:
+        """What users of the new side would miss; and an old side that takes writes again."""
         way = self.way
         found = [] if fence.refuses(way.source) else ["the old side takes writes"]
         found += ["the new side refuses writes"] if fence.refuses(way.target) else []

@@ -39,15 +39,9 @@ class QueueHands(NotedHands[QueueWay]):
             return Phase.REPLICATING
         return note.phase
 
-    def measure(self, move: Move, wanted: Phase, /) -> Measured:
-        """What both servers and the book of proofs say."""
-        seen, way, note = self.desk.proved(move), self.way, self.way.noted()
-        if wanted is Phase.REPLICATING:
-            return seen.model_copy(update={"obstacles": way.obstacles()})
-        if wanted is Phase.SOAKING:
-            return seen.model_copy(update={"probes_failed": self._failed()})
-        if wanted is Phase.RETIRED:
-            return seen.model_copy(update={"cut_over": note.cut_over if note else None})
+    def compared(self, seen: Measured, wanted: Phase) -> Measured:
+        """Message by message, before the cut-over alone: until then they come and go."""
+        way, note = self.way, self.way.noted()
         if wanted is Phase.FROZEN:
             return seen.model_copy(update={"clock_offset_ms": 0.0})
         if wanted is not Phase.CUT_OVER or note is None:
@@ -136,7 +130,8 @@ class QueueHands(NotedHands[QueueWay]):
         self.desk.book.add(proof)
         return proof
 
-    def _failed(self) -> tuple[str, ...]:
+    def failed(self) -> tuple[str, ...]:
+        """What users of the new side would miss; and an old side that takes messages again."""
         way, note = self.way, self.way.noted()
         found = [] if refuses(way.source) else ["the old side takes messages"]
         found += ["the new side refuses messages"] if refuses(way.target) else []

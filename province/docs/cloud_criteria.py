@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from province.docs.page import code, listed, table
 from province.fleet.cloud import CloudPart, CloudRequirement, CloudState
 
 PAGE = "docs/cloud-criteria.md"
@@ -22,25 +23,26 @@ shown yet. *Open*: not declared here. The last column says what no test of ours 
 
 def cloud_page(rows: Iterable[CloudRequirement]) -> str:
     """The whole page: how many rows are how far, then a table for each part."""
-    listed = list(rows)
-    counts = Counter(row.state for row in listed)
+    asked = list(rows)
+    counts = Counter(row.state for row in asked)
     summed = ", ".join(f"{counts[state]} {state}" for state in CloudState)
-    compared = sum(row.verified for row in listed)
-    lines = [HEAD, f"{len(listed)} rows: {summed}; {compared} compared with the guideline.", ""]
+    compared = sum(row.verified for row in asked)
+    lines = [HEAD, f"{len(asked)} rows: {summed}; {compared} compared with the guideline.", ""]
     for part in CloudPart:
-        lines += [f"## {part.value.replace('-', ' ').capitalize()}", "", *_table(listed, part), ""]
+        lines += [
+            f"## {part.value.replace('-', ' ').capitalize()}",
+            "",
+            *_table(row for row in asked if row.part is part),
+            "",
+        ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _table(rows: Iterable[CloudRequirement], part: CloudPart) -> list[str]:
-    found = [row for row in rows if row.part is part]
-    head = ["| what is asked | state | declared in | proven by | not shown |", "|---|---|---|---|---|"]
-    return head + [
-        f"| {row.name.en}<br/>{row.name.vi} | {row.state} | {_code(row.declared_in)} | {_code(row.proven_by)} "
-        f"| {row.open or '–'} |"
-        for row in found
-    ]
+def _table(rows: Iterable[CloudRequirement]) -> list[str]:
+    columns = ("what is asked", "state", "declared in", "proven by", "not shown")
+    return table(columns, map(_cells, rows))
 
 
-def _code(names: Iterable[str]) -> str:
-    return "<br/>".join(f"`{name}`" for name in names) or "–"
+def _cells(row: CloudRequirement) -> tuple[str | None, ...]:
+    places = (listed(map(code, names)) for names in (row.declared_in, row.proven_by))
+    return listed((row.name.en, row.name.vi)), row.state, *places, row.open

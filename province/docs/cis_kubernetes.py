@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from province.docs.page import code, listed, table
 from province.fleet.benchmark import SECTIONS, BenchmarkRow, BenchmarkState, every_item, items_in
 
 PAGE = "docs/cis-kubernetes.md"
@@ -21,22 +22,19 @@ run with every `province verify`, and what they found is filed as evidence.
 
 def benchmark_page(rows: Iterable[BenchmarkRow], version: str) -> str:
     """The whole page: how many items are how far, then a table for each section."""
-    listed = list(rows)
-    summed = ", ".join(f"{len(items_in(listed, state))} {state}" for state in BenchmarkState)
+    items = list(rows)
+    summed = ", ".join(f"{len(items_in(items, state))} {state}" for state in BenchmarkState)
     lines = [HEAD.format(version=version), f"{len(every_item())} items: {summed}.", ""]
     for section, (name, _) in SECTIONS.items():
-        lines += [f"## {section} {name}", "", *_table(row for row in listed if row.section == section), ""]
+        lines += [f"## {section} {name}", "", *_table(row for row in items if row.section == section), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _table(rows: Iterable[BenchmarkRow]) -> list[str]:
-    head = ["| items | what | state | shown by | otherwise, or not shown |", "|---|---|---|---|---|"]
-    return head + [
-        f"| {', '.join(row.items)} | {row.name.en}<br/>{row.name.vi} | {row.state} | {_code(row.proven_by)} "
-        f"| {row.open or '–'} |"
-        for row in rows
-    ]
+    columns = ("items", "what", "state", "shown by", "otherwise, or not shown")
+    return table(columns, map(_cells, rows))
 
 
-def _code(names: Iterable[str]) -> str:
-    return "<br/>".join(f"`{name}`" for name in names) or "–"
+def _cells(row: BenchmarkRow) -> tuple[str | None, ...]:
+    shown_by = listed(map(code, row.proven_by))
+    return ", ".join(row.items), listed((row.name.en, row.name.vi)), row.state, shown_by, row.open
