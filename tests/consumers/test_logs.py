@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from .log_hosts import LogHost, Logs, at_work
 NODE = "phu-quoc-people"
 LINES = 6000
 ROUND = LINES // 3
+HELD = 300
+"""Lines that a sender keeps in memory alone, so that no disk has them."""
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,31 @@ def test_6000_lines_through_a_killed_collector_are_all_there(logs: Logs) -> None
     kept = collector.kept()
     assert sorted(kept) == list(range(LINES))
     print(f"the last start to the last line: {seconds:.1f} s, {sum(kept.values()) - LINES} lines twice")
+
+
+@pytest.mark.proves(78)
+def test_what_only_the_collector_s_memory_has_is_not_taken_yet(logs: Logs) -> None:
+    """It is killed while it cannot write: nobody reads the pipe that stands where a host's file was."""
+    collector = logs.collector()
+    node = logs.sender(NODE, collector)
+    collector.start()
+    node.start()
+    node.write(0, 1)
+    wait_for(collector, 1)
+    collector.stop()
+    (file,) = (collector.place / "hosts").rglob("messages.log")
+    aside = file.rename(file.with_suffix(".aside"))
+    os.mkfifo(file)
+    collector.start()
+    node.write(1, HELD)
+    # As long as a collector that answers too early would need for it; one that does not is only waited for.
+    time.sleep(2)
+    collector.kill()
+    file.unlink()
+    aside.rename(file)
+    collector.start()
+    wait_for(collector, HELD)
+    assert sorted(collector.kept()) == list(range(HELD))
 
 
 @pytest.mark.proves(78)

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,7 @@ def test_the_other_site_is_asked_and_both_away_is_no_fault(away: Puller) -> None
 
 
 @contextmanager
-def door_that_says(away: Puller, *parts: bytes) -> Iterator[None]:
+def door_that_says(away: Puller, parts: Iterable[bytes]) -> Iterator[None]:
     """One door, with the site's certificate, that answers with these parts until nobody listens, and is gone."""
     place = away.copies.sites[NEAR].place
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -148,7 +148,7 @@ def test_a_download_that_is_cut_is_none(away: Puller) -> None:
     """The door says how long the bundle is, and is gone in its middle."""
     text = away.text("new\n").encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n".encode()
-    with door_that_says(away, head, text[: len(text) // 2]):
+    with door_that_says(away, [head, text[: len(text) // 2]]):
         before = away.etc()
         state, why = away.pull()
     assert (state, "IncompleteRead" in why) == ("away", True), why
@@ -157,11 +157,19 @@ def test_a_download_that_is_cut_is_none(away: Puller) -> None:
 
 def test_an_answer_without_end_is_not_read_to_its_end(away: Puller) -> None:
     """A door that says no length could fill the node's memory."""
-    block = b" " * 1_000_000
-    with door_that_says(away, b"HTTP/1.1 200 OK\r\n\r\n", *[block] * 40):
+    block, many, sent = b" " * 1_000_000, 100, list[bytes]()
+
+    def endless() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n\r\n"
+        for _ in range(many):
+            sent.append(block)
+            yield block
+
+    with door_that_says(away, endless()):
         before = away.etc()
         state, why = away.pull()
     assert (state, "does not say so" in why) == ("refused", True), why
+    assert len(sent) < many // 2, "it was read to its end"
     assert away.etc() == before
 
 
