@@ -59,11 +59,11 @@ class Secrets:
 class RunnerArgs:
     """What the template is made from.
 
-    `image` is a reference by digest in the province's registry. `hosts` are the networks of one that pods may open SSH
-    to, `node_class` that of the nodes from which hosts let them in, `keeps` what a
-    pod keeps free of its node. `deadline_s` is how long a Job may take, `kept_s` how long it is kept after its end, in
-    seconds. Which checkout a run has, and into how many shards it was dealt, the
-    run itself says (`province.shards.kubernetes.Order`); so many run at the same time.
+    `image` is a reference by digest in the province's registry. `hosts` are the networks that pods may open SSH to,
+    `node_class` that of the nodes from which hosts let them in, `keeps` what a pod keeps free of its node. `deadline_s`
+    is how long a Job may take, `kept_s` how long it is kept after its end, in seconds. Which checkout a run has, and
+    into how many shards it was dealt, the run itself says (`province.shards.kubernetes.Order`); so many run at the same
+    time.
     """
 
     environment: str

@@ -202,11 +202,14 @@ class Peers:
     def _zones(self, host: Host) -> Iterable[NetworkPair]:
         return (of_interface(interface) for interface in host.interfaces if interface.zone)
 
+    def _doing_it(self, duty: Duty, host: Host) -> Iterable[NetworkPair]:
+        return (single(self.address(one, host)) for one in self.site_hosts if duty in one.duties)
+
     def _resolvers(self, host: Host) -> Iterable[NetworkPair]:
-        return (single(self.address(one, host)) for one in self.site_hosts if Duty.DNS in one.duties)
+        return self._doing_it(Duty.DNS, host)
 
     def _clocks(self, host: Host) -> Iterable[NetworkPair]:
-        return (single(self.address(one, host)) for one in self.site_hosts if Duty.TIME in one.duties)
+        return self._doing_it(Duty.TIME, host)
 
     def _outside_clocks(self, host: Host) -> Iterable[Network]:
         return (ip_network(one.host) for one in references(self.fleet, host) if one.host)
@@ -223,7 +226,7 @@ class Peers:
         return (single(node.management if host.site else node.interfaces[0].address) for node in nodes)
 
     def _registries(self, host: Host) -> Iterable[NetworkPair]:
-        return (single(self.address(one, host)) for one in self.site_hosts if Duty.REGISTRY in one.duties)
+        return self._doing_it(Duty.REGISTRY, host)
 
     def _entrances(self, _: Host) -> Iterable[NetworkPair]:
         """Where users reach the systems of every site."""

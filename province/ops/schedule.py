@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-ZONE = "Asia/Ho_Chi_Minh"
+from province.fleet.calendar import LOCAL
+
 MADE_BY = "# Written by `province schedule`; run it again instead of editing this file."
 TURNS = {"verify": "Verify every host", "drift": "Look for drift of hosts and clusters"}
 """What is done, in this order: while hosts are verified, the other waits."""
@@ -81,7 +82,7 @@ class Schedule:
                 "after": before,
                 "longest_s": LONGEST_S,
                 "at": self.at,
-                "zone": ZONE,
+                "zone": LOCAL.key,
             }
             found[f"province-{verb}.service"] = SERVICE.format(**values)
             found[f"province-{verb}.timer"] = TIMER.format(**values)
