@@ -42,6 +42,7 @@ def measure(arguments: Sequence[str]) -> dict[str, object]:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     desk = state.Desk(FOLDER, place.runtime / "bench")
+    desk.sockets.mkdir(parents=True, exist_ok=True)
     desk.names.write_text("".join(f"{name}\n" for name in fleet.hosts), encoding="utf-8")
     steps = _steps(desk)
     guests = provision.specification(fleet).guests
