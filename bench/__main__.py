@@ -14,7 +14,7 @@ from bench.apply import command
 from bench.country import measure as country
 from bench.pulumi import measure as pulumi
 from bench.verify import measure as verify
-from province.errors import ProvinceError
+from province.errors import ExitCode, ProvinceError
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
@@ -31,6 +31,8 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], dict[str, object]]] = {
     "verify": verify.measure,
 }
 WITHOUT_LAB = ("model", "stacks")
+WHOLE = {*WITHOUT_LAB, "country", "evidence", "moves"}
+"""Benchmarks of whole provinces: one that is cut to a few communes would give figures of something else."""
 
 
 def machine() -> dict[str, object]:
@@ -47,6 +49,12 @@ def main() -> None:
     """Run the benchmark that the first argument names with the options after it, or all that need no lab."""
     RESULTS.mkdir(exist_ok=True)
     for name in sys.argv[1:2] or WITHOUT_LAB:
+        if name in WHOLE and (size := os.environ.get("PROVINCE_COMMUNES")):
+            raise ProvinceError(
+                f"PROVINCE_COMMUNES is {size}, and `bench {name}` is about whole provinces",
+                hint="unset it; nothing was measured",
+                exit_code=ExitCode.USAGE,
+            )
         result = {"benchmark": name, "machine": machine(), "figures": BENCHMARKS[name](sys.argv[2:])}
         path = RESULTS / f"{name}.json"
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -52,7 +52,7 @@ def measure(arguments: Sequence[str]) -> dict[str, object]:
     checks = [int(found[1]) for one in samples["verify"] if (found := COUNTED.search(one.output))]
     return {
         "hosts": len(fleet.hosts),
-        "edge_nodes": len(fleet.nodes),
+        "edge_nodes": sum(host.host_class == "edge" for host in fleet.hosts.values()),
         "memory_mib_per_host": round(_memory_in_use() / MIB / len(fleet.hosts)),
         "cores_at_rest": round(rest.hosts / rest.seconds, 2),
         "checks_passed": checks,

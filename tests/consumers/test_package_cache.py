@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -79,10 +80,16 @@ class Cache:
             self.process = None
 
     def kept(self, name: str) -> Path:
-        """The file in which it keeps a package."""
-        files = [one for one in (self.place / "kept").rglob("*") if one.is_file()]
-        (found,) = (one for one in files if f"/{name}_".encode() in one.read_bytes()[:2000].splitlines()[1])
+        """The file in which it keeps a package, once it keeps it: it answers first and then moves the file there."""
+        until(lambda: bool(self._files(name)), f"the cache keeps {name}")
+        (found,) = self._files(name)
         return found
+
+    def _files(self, name: str) -> list[Path]:
+        """Its files that say in their line of the key, which follows numbers in binary, that they are of a package."""
+        key = re.compile(rb"\nKEY: \S*/" + name.encode() + b"_")
+        files = [one for one in (self.place / "kept").rglob("*") if one.is_file()]
+        return [one for one in files if key.search(one.read_bytes()[:2000])]
 
 
 @pytest.fixture
