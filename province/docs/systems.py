@@ -9,6 +9,7 @@ from province.docs.flow_rows import FlowRow, touching
 from province.docs.page import NOTHING, code, listed, page, table
 from province.docs.pictures import PLATFORM, group_of, neighbours
 from province.fleet.exposed import exposed_names
+from province.fleet.public_names import Mail
 from province.fleet.requests import Pods, pods_of
 from province.fleet.sizing import Sized, size, text
 from province.fleet.system import ComponentKind, Pillar, System
@@ -74,6 +75,8 @@ def _facts(fleet: Fleet, system: System) -> Iterator[tuple[str, object]]:
     yield "runs at", ", ".join(purpose.value for purpose in system.placed_in(fleet.tiers)) or "the edge nodes"
     names = exposed_names(system, fleet.province.domain)
     yield "shown as", listed(f"{code(one.host)} to the {_users(one.exposure.value)}" for one in names) or "no users"
+    if system.mail:
+        yield "mail", _mail(system.mail, fleet.province.domain)
     quota = system.quota_in(fleet.tiers)
     yield (
         "room",
@@ -84,6 +87,12 @@ def _facts(fleet: Fleet, system: System) -> Iterator[tuple[str, object]]:
     yield "takes over from", listed(f"{one.province}: {one.system}" for one in system.replaces) or "nothing"
     yield "rows of the mission", listed(f"{row}: {fleet.features[row].name.en}" for row in system.features)
     yield "declared in", f"[{fleet.origin_of(system)}](../../{fleet.origin_of(system)})"
+
+
+def _mail(mail: Mail, domain: str) -> str:
+    """Who exchanges mail for the domain, and how others know what is from it."""
+    keys = listed(f"{code(one.selector)}{'' if one.key else ' (no key yet)'}" for one in mail.dkim)
+    return f"{code(mail.exchange)} for {code(domain)}; signed by {keys}; others {mail.policy} the rest (DMARC)"
 
 
 def _objective(fleet: Fleet, system: System) -> str:

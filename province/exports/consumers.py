@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from province.exports import backstage, dns, grafana, netbox, prometheus, questionnaire, ssh
+from province.exports import backstage, dns, grafana, netbox, prometheus, public_dns, questionnaire, ssh
 from province.exports.sources import Files, Sources
 
 CONSUMERS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
@@ -14,6 +14,7 @@ CONSUMERS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
         "prometheus": prometheus.files,
         "ssh": ssh.files,
         "dns": dns.files,
+        "public-dns": public_dns.files,
         "backstage": backstage.files,
         "grafana": grafana.files,
         "questionnaire": questionnaire.files,

@@ -27,6 +27,7 @@ class Protocol(StrEnum):
     SYSLOG_TLS = "syslog-tls"
     DNS = "dns"
     NTP = "ntp"
+    SMTP = "smtp"
 
 
 class Via(StrEnum):

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
 
 from province.fleet.commune import CommuneCode
-from province.fleet.fact import DeviceName, Fact, NonBlank, Slug
+from province.fleet.fact import DeviceName, DomainName, Fact, NonBlank, Slug
 from province.fleet.old_sides import (
     OldBucket,
     OldDatabase,
@@ -23,7 +23,7 @@ from province.fleet.old_sides import (
     OldStandby,
     Watcher,
 )
-from province.fleet.province import AddressPlan, DomainName, ZoneName
+from province.fleet.province import AddressPlan, ZoneName
 from province.fleet.site import Duty, HostRole, NetworkEngine, RunStore, Site
 from province.fleet.system import Component
 

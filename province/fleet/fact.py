@@ -18,6 +18,8 @@ class Fact(BaseModel):
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 """A name for machines: lower-case ASCII words joined by hyphens, fit for DNS (RFC 1123)."""
 
+DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
+
 DeviceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=15)]
 """A Linux network device: at most 15 characters (IFNAMSIZ)."""
 

@@ -14,6 +14,7 @@ from province.fleet.counter import Counter
 from province.fleet.fact import (
     Body,
     DeviceName,
+    DomainName,
     Fact,
     FeatureId,
     Names,
@@ -25,6 +26,7 @@ from province.fleet.fact import (
     SourceRef,
 )
 from province.fleet.logs import Logs
+from province.fleet.public_names import PublicNames
 from province.fleet.pull import Pull
 from province.fleet.relay import Relay
 from province.fleet.rollout import Rollout
@@ -33,8 +35,6 @@ from province.fleet.site import HostRole
 from province.fleet.traffic import Traffic
 from province.fleet.updates import Updates
 from province.fleet.video import Video
-
-DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]+$", max_length=200)]
 
 ZoneName = Annotated[str, StringConstraints(pattern=r"^(\.|([a-z0-9-]+\.)*[a-z0-9-]+)$", max_length=200)]
 """A DNS zone without the dot at its end; the root is a dot."""
@@ -223,6 +223,7 @@ class Province(Fact):
     code: NonBlank
     name: Names
     domain: DomainName
+    public_names: PublicNames | None = None
     units: dict[CommuneKind, PositiveInt]
     bodies: dict[Body, BodyFacts]
     utilisation_limit: Percent

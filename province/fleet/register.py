@@ -17,10 +17,9 @@ from province.fleet.benchmark import BenchmarkRow
 from province.fleet.calendar import Freeze
 from province.fleet.cloud import CloudRequirement
 from province.fleet.duty import Duty
-from province.fleet.fact import Fact, FeatureId, Figure, Names, NonBlank, Slug, SourceRef
+from province.fleet.fact import DomainName, Fact, FeatureId, Figure, Names, NonBlank, Slug, SourceRef
 from province.fleet.findings import Finding
 from province.fleet.policy import PolicyException, Project06Approval
-from province.fleet.province import DomainName
 from province.fleet.references import unresolved
 from province.fleet.row import Row
 from province.fleet.secret import Secret

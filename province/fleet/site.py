@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringCo
 
 from province.fleet.calendar import Window
 from province.fleet.fact import Fact, FeatureId, Location, Names, NonBlank, Port, Slug, SourceRef
+from province.fleet.public_names import PublicEntrance
 from province.fleet.secret import StoreCredentials
 
 
@@ -226,6 +227,7 @@ class Site(Fact):
     hosts: dict[HostRole, HostGroup] = Field(default_factory=dict)
     cluster: Cluster | None = None
     bridge_room: BridgeRoom | None = None
+    public: PublicEntrance | None = None
     windows: tuple[Window, ...] = ()
     """When its hosts may be changed; at any time without one."""
     optional: bool = False

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from province.fleet.fact import Fact, FeatureId, Names, NonBlank, Port, Slug, SourceRef
 from province.fleet.objective import Objective
+from province.fleet.public_names import Mail
 from province.fleet.site import Duty, SitePurpose
 from province.fleet.tier import Quota, Tier, TierId
 
@@ -221,8 +222,8 @@ class System(Fact):
     Below level 3 `level_reason` says why; splitting a system to lower its level is forbidden (Decree 331/2026).
     Where pods may do more than the profile `restricted` allows, `pod_security_reason` says why.
     `placement`, `quota` and `objective` are only given where they differ from the tier's; an objective may only be
-    stricter. A part of the platform that serves one network engine names it in `network_engine`: other clusters have
-    no room for it.
+    stricter. `mail` is that of the one system that exchanges it for the province's domain. A part of the platform that
+    serves one network engine names it in `network_engine`: other clusters have no room for it.
     """
 
     id: Slug
@@ -244,6 +245,7 @@ class System(Fact):
     network_engine: Slug | None = None
     quota: Quota | None = None
     objective: Objective | None = None
+    mail: Mail | None = None
     components: dict[Slug, Component]
     flows: tuple[Flow, ...] = ()
     note: NonBlank | None = None

@@ -119,6 +119,9 @@ def test_a_lost_row_is_found(data: Path, edit: Edit) -> None:
         ("{image: null, port: 25}", "{port: 25}", "a workload says its image"),
         (", why: log staff in}", "}", "a flow to or from another system says why"),
         ("from: web, to: system", "from: system/portal/web, to: system", "stands in the file of the system that opens"),
+        ("exchange: relay", "exchange: web", "mail.exchange: takes no mail (is web); name a component of this file"),
+        ("from: zone/dmz", "from: zone/users", "mail.exchange: mail of others has no way in (is relay); declare the"),
+        ("state: declared", "state: running", "mail.dkim.0.key: a system that runs signs its mail (is null); write"),
         ("pillar: government", "piller: government", 'piller: unknown key; did you mean "pillar"?'),
     ],
 )
