@@ -49,7 +49,8 @@ def at_scale(desk: Desk, site: Site, plane: ControlPlane) -> dict[str, object]:
 def twice(folder: Path) -> None:
     """Put every system beside itself once more, with so many replicas that all workloads together have `PODS` pods.
 
-    Those of which hosts serve a part stay alone: their ports are there once. A copy replaces no old system.
+    Those of which hosts serve a part stay alone: their ports are there once. A copy replaces no old system
+    and exchanges no mail.
     """
     files = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yml"))}
     copied = {path for path, body in files.items() if not any("duty" in one for one in _components(body).values())}
@@ -59,7 +60,7 @@ def twice(folder: Path) -> None:
         filled = _filled(body, replicas)
         _write(path, filled)
         if path in copied:
-            copy = {key: value for key, value in filled.items() if key != "replaces"}
+            copy = {key: value for key, value in filled.items() if key not in {"replaces", "mail"}}
             _write(path.with_name(f"{path.stem[:36]}-two.yml"), copy)
 
 
