@@ -32,6 +32,7 @@ from province.cli import (
     node,
     op,
     provision,
+    release,
     render,
     runs,
     schedule,
@@ -100,6 +101,7 @@ app.add_typer(incident.app, name="incident", help="Incidents: what happened, wha
 app.add_typer(migrate.app, name="migrate", help="The old machine rooms move, wave by wave.")
 app.add_typer(node.app, name="node", help="What hosts say of themselves, and the way back to an older state.")
 app.add_typer(op.app, name="op", help="An operator's actions on hosts; each is only said unless told --go.")
+app.add_typer(release.app, name="release", help="What changed for hosts since a release, and how to get here.")
 app.add_typer(runs.app, name="runs", help="What `province apply` did: history, differences, a page; pause and abort.")
 app.add_typer(secrets.app, name="secrets", help="Passwords and keys: sealed for whom, due, absent, in plain text.")
 app.add_typer(shard.app, name="shard", help="One roll-out in several processes that share a store, here or on many.")
