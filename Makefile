@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down test test-without-lab check offline-tests offline-model offline-stacks consumer-tests lint soak bench report clean
+.PHONY: help setup lab lab-down test test-without-lab check offline-tests offline-model offline-stacks consumer-tests lint soak upgrade-test bench report clean
 
 PROVINCE := .venv/bin/province
 OFFLINE_TESTS := tests/unit tests/static tests/render tests/synth
@@ -64,6 +64,11 @@ soak: setup ## the full province, all 204 nodes booted, configured and verified;
 	@tools/need-root "make soak"
 	@$(MAKE) --no-print-directory lab COMMUNES=102
 	@$(PROVINCE) lab run -- .venv/bin/pytest -m soak $(CONSUMER_TESTS) $(LIVE_TESTS)
+	@$(MAKE) --no-print-directory lab-down upgrade-test
+
+upgrade-test: setup ## a lab of the last release is brought to this commit by the written steps (root; no lab is up)
+	@tools/need-root "make upgrade-test"
+	@.venv/bin/pytest -m soak -s tests/upgrade
 
 bench: setup ## figures as JSON in bench/results
 	@.venv/bin/python -m bench
