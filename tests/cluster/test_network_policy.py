@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from province.fleet.layer import PLATFORM
 from province.fleet.load import load_fleet
 from province.fleet.rooms import NETWORK_POLICY
 
-from . import packets
+from . import on_node, packets
 from .conftest import ENVIRONMENT, LiveStack, live_stack
 from .sample_pods import MARK, OURS, PORT, pod
 
@@ -95,11 +94,6 @@ class Scene:
         )
         return str(json.loads(found)["status"]["podIP"])
 
-    def run(self, task: Body) -> subprocess.Popen[str]:
-        """Start what `packets` does, on the node."""
-        words = ["ssh", self.node.name, "--", "sudo", "python3", "-c", quoted(SCRIPT), quoted(json.dumps(task))]
-        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
     def seen(self, wanted: Matrix, first: Sequence[str] = ()) -> dict[tuple[str, str, int], str]:
         """What comes of each connection today, just after a command on the node."""
         addresses = {name: self.address(name) for one in wanted for name in one[:2]}
@@ -112,10 +106,7 @@ class Scene:
             }
             for origin, to, port in wanted
         ]
-        process = self.run({"questions": questions, "first": list(first)})
-        out, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-        return dict(zip(wanted, json.loads(out), strict=True))
+        return dict(zip(wanted, on_node.answers(self.node.name, questions, first), strict=True))
 
     def becomes(self, wanted: Matrix) -> None:
         """What comes of each connection is what is wanted, soon."""
@@ -123,14 +114,6 @@ class Scene:
         while (found := self.seen(wanted)) != wanted and monotonic() < end:
             continue
         assert found == wanted
-
-
-SCRIPT = Path(packets.__file__).read_text(encoding="utf-8")
-
-
-def quoted(text: str) -> str:
-    """A word for the shell that ssh starts on the other side."""
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +225,7 @@ def test_a_new_pod_is_never_open(scene: Scene) -> None:
     target = scene.address("there/api")
     shut, free = [f"born-{n}" for n in range(6)], [f"free-{n}" for n in range(2)]
     born = [f"pod/{name}" for name in (*shut, *free)]
-    watch = scene.run({"target": target, "port": PORT, "caller": target})
+    watch = on_node.start(scene.node.name, {"target": target, "port": PORT, "caller": target})
     try:
         assert watch.stdout is not None
         assert watch.stdout.readline() == "watching\n"
