@@ -23,7 +23,10 @@ REPORT_EVERY = 10.0
 """Seconds after which a command that still runs is heard of, again and again."""
 
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
-"""Words before a command that is told to end when we do, even killed: nobody would hear what it goes on to change."""
+"""Words before a command that is told to end when we do, even killed: nobody would hear what it goes on to change.
+
+A pod ends all of its processes with its first one, and its image has no program for it.
+"""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -107,7 +110,7 @@ class Workplace:
             answer = files.enter_context(output.open("w", encoding="utf-8")) if answers else sink
             process = files.enter_context(
                 subprocess.Popen(
-                    [*ENDS_WITH_US, *self.words(argv)],
+                    [*(() if os.environ.get(HERE) else ENDS_WITH_US), *self.words(argv)],
                     cwd=self.checkout,
                     env=self.variables(),
                     stdin=subprocess.DEVNULL,
