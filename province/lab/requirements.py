@@ -29,6 +29,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "mount": "mount",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "ssh": "openssh-client",
     "sysctl": "procps",
     "systemd-nspawn": "systemd-container",
