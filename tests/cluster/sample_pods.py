@@ -15,15 +15,21 @@ OURS = "proof=sample"
 """By which pods and policies of tests are found again."""
 
 
-def pod(name: str, labels: Mapping[str, str] = MARK) -> dict[str, Any]:
-    """A pod that answers who it is, with no more rights than the rooms of systems allow."""
+def pod(name: str, labels: Mapping[str, str] = MARK, *, asks: str = "20m") -> dict[str, Any]:
+    """A pod that answers who it is, with no more rights than the rooms of systems allow.
+
+    `asks` is the processor time for which the node keeps room; many pods beside each other ask less than one.
+    """
     container = {
         "name": "echo",
         "image": pins.load().reference("echo"),
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"name": "http", "containerPort": PORT}],
         "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},
-        "resources": {kind: {"cpu": "20m", "memory": "32Mi"} for kind in ("requests", "limits")},
+        "resources": {
+            "requests": {"cpu": asks, "memory": "32Mi"},
+            "limits": {"cpu": "20m", "memory": "32Mi"},
+        },
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     return {

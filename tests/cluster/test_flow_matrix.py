@@ -116,7 +116,7 @@ def drawn(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
 
 def _pods(room: str, places: list[Place]) -> dict[str, object]:
     system = FLEET.systems[room]
-    items = [pod(name_of(one), selector(system, one.component)) for one in places if one.name == room]
+    items = [pod(name_of(one), selector(system, one.component), asks="5m") for one in places if one.name == room]
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
