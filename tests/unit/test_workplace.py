@@ -15,9 +15,10 @@ from province.ops.workplace import Workplace
 
 PATIENCE_S = 60
 OPERATOR = """\
-import sys
+import signal, sys
 from pathlib import Path
 from province.ops.workplace import Workplace
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started the tests may have had it ignored
 command = "echo $$ > started.new; mv started.new started; exec sleep 300"
 Workplace(Path(sys.argv[1]), "production").run("long", ["sh", "-c", command])
 """
