@@ -24,7 +24,7 @@ from province.fleet.migration import check_migration
 from province.fleet.objective import check_objectives
 from province.fleet.plan_check import check_plan
 from province.fleet.policy import check_policy
-from province.fleet.public_names import check_public_names
+from province.fleet.public_names_check import check_public_names
 from province.fleet.references import check_references, unresolved
 from province.fleet.register import check_registers
 from province.fleet.rooms import check_rooms

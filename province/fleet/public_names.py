@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Annotated
@@ -10,13 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints
 
 from province.fleet.fact import DomainName, Fact, Slug, SourceRef
-from province.fleet.findings import Finding
 
 if TYPE_CHECKING:
     from province.fleet.fleet import Fleet
     from province.fleet.system import System
-
-SMTP = 25
 
 DkimSelector = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
 PublicKeyText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{40,}={0,2}$")]
@@ -73,37 +69,3 @@ class Mail(Fact):
 def mail_system(fleet: Fleet) -> System | None:
     """The system that exchanges mail for the province's domain."""
     return next((one for one in fleet.systems.values() if one.mail and one.has_room), None)
-
-
-def check_public_names(fleet: Fleet) -> Iterator[Finding]:
-    """Mail without a way in, without a key once it runs, or by two systems; public systems where no name leads."""
-    senders = [one for one in fleet.systems.values() if one.mail and one.has_room]
-    for system in senders:
-        yield from _mail(system, fleet.origins[f"systems/{system.id}"])
-    for system in senders[1:]:
-        mend = "one system exchanges mail for a domain; take `mail` out of the other"
-        found = f"{senders[0].id} exchanges mail, too"
-        yield Finding(fleet.origins[f"systems/{system.id}"], "mail", system.id, found, mend)
-    if fleet.province.public_names is None:
-        return
-    for site in fleet.sites.values():
-        if site.cluster and site.public is None:
-            mend = "say `public: {ipv4: …, ipv6: …, source: …}`: public names of the systems there lead nowhere"
-            yield Finding(fleet.origins[f"sites/{site.id}"], "public", "null", "the Internet finds no way in", mend)
-
-
-def _mail(system: System, file: str) -> Iterator[Finding]:
-    mail = system.mail
-    if mail is None:
-        return
-    exchange = system.components.get(mail.exchange)
-    if exchange is None or exchange.listens_on != SMTP:
-        mend = f"name a component of this file that listens on port {SMTP}"
-        yield Finding(file, "mail.exchange", mail.exchange, "takes no mail", mend)
-    elif not any((one.origin, one.to) == ("zone/dmz", mail.exchange) for one in system.flows):
-        mend = f"declare the flow {{from: zone/dmz, to: {mail.exchange}, why: …}}"
-        yield Finding(file, "mail.exchange", mail.exchange, "mail of others has no way in", mend)
-    for place, one in enumerate(mail.dkim):
-        if one.key is None and system.state == "running":
-            mend = "write down the public part of the key that the relay signs with"
-            yield Finding(file, f"mail.dkim.{place}.key", "null", "a system that runs signs its mail", mend)

@@ -12,7 +12,7 @@ from typing import Any
 from . import packets
 
 SCRIPT = Path(packets.__file__).read_text(encoding="utf-8")
-LONGEST_S = 90
+LONGEST_S = 60
 
 
 def start(node: str, task: dict[str, Any]) -> subprocess.Popen[str]:

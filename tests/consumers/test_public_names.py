@@ -131,6 +131,19 @@ def test_every_public_name_is_signed_and_leads_to_both_protocols(published: Publ
         dns.dnssec.validate(forged, signature, {zone: keys})
 
 
+def test_the_primary_site_takes_mail_before_the_other(published: Published) -> None:
+    answers = published.resolver.resolve(published.zone, "MX")
+    relays = [one.exchange.to_text(omit_final_dot=True) for one in sorted(answers, key=lambda one: one.preference)]
+    assert relays == [f"relay.mail.{site}.{published.zone}" for site in ("rach-gia", "long-xuyen")]
+
+
+def test_a_key_that_is_not_made_yet_is_not_published(tmp_path: Path) -> None:
+    fleet = load_fleet("production")
+    text = (export(fleet, "public-dns", tmp_path) / f"db.{fleet.province.domain}").read_text()
+    assert "_dmarc IN TXT" in text
+    assert "_domainkey" not in text
+
+
 def test_what_is_not_for_the_internet_is_not_told(published: Published) -> None:
     for name in ("identity", "mail", "phu-quoc-people", "time"):
         answer = published.ask(f"{name}.{published.zone}", "A")

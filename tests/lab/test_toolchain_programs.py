@@ -29,6 +29,7 @@ VERSION_OF = {
     "coredns": ["-version"],
     "actionlint": ["-version"],
     "kubeconform": ["-v"],
+    "kube-score": ["version"],
 }
 
 

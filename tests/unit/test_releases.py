@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,11 @@ def test_a_release_is_a_commit_before_this_one() -> None:
     for release in load_history(CHECKOUT).releases:
         words = ["git", "-C", str(CHECKOUT), "merge-base", "--is-ancestor", release.commit, "HEAD"]
         assert subprocess.run(words, check=False).returncode == 0, release.version
+
+
+def test_this_checkout_says_the_version_of_its_last_release() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == load_history(CHECKOUT).releases[-1].version
 
 
 def test_the_plan_says_changes_and_steps() -> None:
