@@ -95,17 +95,14 @@ def test_a_row_without_its_endpoint_is_found(data: Path, edit: Edit) -> None:
     assert "72.kinds: no endpoint declares row 72 (Postal services)" in problems(data)
 
 
-def test_two_systems_do_not_exchange_mail_for_one_domain(data: Path, edit: Edit) -> None:
+def test_two_systems_do_not_exchange_mail_for_one_domain(data: Path) -> None:
     mail = (data / MAIL).read_text(encoding="utf-8").splitlines(keepends=True)
     begin = next(place for place, line in enumerate(mail) if line.startswith("replaces:"))
     end = next(place for place, line in enumerate(mail) if line.startswith("#"))
     (data / MAIL).with_name("post.yml").write_text("".join([*mail[:begin], *mail[end:]]), encoding="utf-8")
-    text = problems(data)
-    assert (
-        "systems/post.yml\n  mail: mail exchanges mail, too (is post); one system exchanges mail for a domain" in text
+    assert "systems/post.yml\n  mail: mail exchanges mail, too (is post); one system exchanges mail for a" in problems(
+        data
     )
-    edit(MAIL, "state: declared", "state: planned")
-    assert "exchanges mail, too" not in (problems(data) if (data / MAIL).exists() else "")
 
 
 def test_a_site_without_a_way_in_for_public_names_is_found(data: Path, edit: Edit) -> None:

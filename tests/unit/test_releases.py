@@ -120,6 +120,14 @@ def test_the_plan_says_changes_and_steps() -> None:
     assert places == sorted(places)
 
 
+def test_what_a_release_has_is_not_done_again() -> None:
+    history = load_history(CHECKOUT)
+    (release,) = history.releases
+    numbers = [one.number for one in history.since(release.version)]
+    assert numbers == [one.number for one in history.changes if one.release is None]
+    assert release.last_change not in numbers
+
+
 def test_a_version_that_was_never_released_is_named() -> None:
     with pytest.raises(BadData, match=r'version: no such release \(is 0.1.9\); did you mean "0.1.0"'):
         load_history(CHECKOUT).since("0.1.9")
