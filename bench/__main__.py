@@ -61,7 +61,8 @@ def main() -> None:
         print(json.dumps(result, indent=2))
 
 
-try:
-    main()
-except ProvinceError as error:
-    sys.exit(f"{error}")
+if __name__ == "__main__":
+    try:
+        main()
+    except ProvinceError as error:
+        sys.exit(f"{error}")
