@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,7 @@ def test_users_are_led_to_the_other_site_and_back_and_no_session_ends(
     country: Country, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("province.ops.actions.fence_site.load_trust", stand_in)
-    until(lambda: country.heard_from(GATEWAY) and country.heard_from(OTHER))
+    until(lambda: all(families(country.heard_from(name)) == {4, 6} for name in (GATEWAY, OTHER)))
     before = country.heard_from(GATEWAY)
     stood = since(country)
     took = done(country, FenceSite(TOLD), tmp_path)
@@ -206,6 +207,11 @@ def test_it_is_refused_while_the_other_gateway_carries_nobody(
             FenceSite(TOLD).pre(scene, country.fleet.hosts[GATEWAY])
     finally:
         country.machines[OTHER].birdc("enable", "all")
+
+
+def families(prefixes: set[str]) -> set[int]:
+    """Of IP: each comes in an update of its own, so one may be heard before the other."""
+    return {ip_network(one).version for one in prefixes}
 
 
 def since(country: Country) -> dict[str, str]:
