@@ -38,7 +38,12 @@ CLUSTER_BLOCK = 16
 """This /14 of the private range holds the clusters' own networks, which never leave their site."""
 
 HEADER = "# Synthetic: made by bench/country from the model. No place, no address and no line in it is real.\n"
-GENERATED = ("fleet/province.yml", "fleet/registers/incident-contacts.yml", "fleet/registers/devices.yml")
+GENERATED = (
+    "fleet/province.yml",
+    "fleet/registers/incident-contacts.yml",
+    "fleet/registers/devices.yml",
+    "fleet/registers/meeting-rooms.yml",
+)
 # What a synthetic province has of its own or, as the last one, not at all: the pattern's old machine rooms.
 FOLDERS = ("fleet/communes", "fleet/sites", "fleet/migration/")
 
@@ -127,6 +132,7 @@ def province_files(pattern: Pattern, place: Place) -> Files:
         "fleet/province.yml": _dumped(_province(pattern, place)),
         "fleet/registers/incident-contacts.yml": _dumped({"rows": [{"scope": scope} for scope in scopes]}),
         "fleet/registers/devices.yml": _dumped({"rows": []}),
+        "fleet/registers/meeting-rooms.yml": _dumped({"rows": []}),
         f"{OURS}/environment.yml": HEADER + pattern.environment.replace(domain, f"{place.id}.example"),
     }
 

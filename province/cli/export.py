@@ -15,7 +15,18 @@ from province.exports.sources import Sources
 from province.fleet.load import load_fleet
 from province.manifest.trust import host_authority, register_of
 
-Consumer = Literal["netbox", "prometheus", "ssh", "dns", "public-dns", "backstage", "grafana", "questionnaire", "all"]
+Consumer = Literal[
+    "netbox",
+    "prometheus",
+    "ssh",
+    "dns",
+    "public-dns",
+    "backstage",
+    "grafana",
+    "questionnaire",
+    "meeting-rooms",
+    "all",
+]
 
 
 def export(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from province.exports import backstage, dns, grafana, netbox, prometheus, public_dns, questionnaire, ssh
+from province.exports import backstage, dns, grafana, meeting_rooms, netbox, prometheus, public_dns, questionnaire, ssh
 from province.exports.sources import Files, Sources
 
 CONSUMERS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
@@ -18,5 +18,6 @@ CONSUMERS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
         "backstage": backstage.files,
         "grafana": grafana.files,
         "questionnaire": questionnaire.files,
+        "meeting-rooms": meeting_rooms.files,
     }
 )

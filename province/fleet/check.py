@@ -20,6 +20,7 @@ from province.fleet.feature import check_features
 from province.fleet.fence import check_fences
 from province.fleet.findings import Finding
 from province.fleet.flows import check_systems
+from province.fleet.meeting_rooms import check_meeting_rooms
 from province.fleet.migration import check_migration
 from province.fleet.objective import check_objectives
 from province.fleet.plan_check import check_plan
@@ -140,6 +141,12 @@ def _catalogue(fleet: Fleet) -> Iterator[Finding]:
         province_file=fleet.origins["province"],
     )
     yield from check_video(fleet)
+    yield from check_meeting_rooms(
+        fleet.registers.meeting_rooms.rows,
+        most=fleet.province.video.room_endpoints,
+        communes=fleet.communes,
+        file=fleet.origins["registers/meeting-rooms"],
+    )
     yield from check_counter(fleet)
     yield from check_migration(fleet)
     yield from check_work_records(

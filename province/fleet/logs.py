@@ -10,7 +10,7 @@ from pydantic import PositiveInt, model_validator
 from province.fleet.fact import Fact, SourceRef
 
 TAKEN_AT_ONCE = 128
-"""Lines that rsyslog holds in its hands to send them, beside those that wait (its default for a queue of an action)."""
+"""Lines that rsyslog takes in its hands at once to send them, beside those that wait; by itself it would take 1,024."""
 MIB = 1024 * 1024
 MB = 1_000_000
 
@@ -21,6 +21,9 @@ class Logs(Fact):
     Lines wait in memory until there are `memory_lines` of them, and go to the disk from then on; every
     `written_every` lines the disk says that it has them. So a power cut during an outage costs no more than both
     together, and what is just being sent, of what is sent on; the host's own files have these, too.
+
+    There is such a queue for a log host of each site. A full one is waited for `patience_ms` for each line, and then
+    goes without that line.
     """
 
     hours: PositiveInt
@@ -28,6 +31,7 @@ class Logs(Fact):
     margin: PositiveInt
     memory_lines: PositiveInt
     written_every: PositiveInt
+    patience_ms: PositiveInt
     source: SourceRef
 
     @model_validator(mode="after")

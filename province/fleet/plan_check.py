@@ -70,3 +70,9 @@ def _commune_zones(province: Province, file: str) -> Iterator[Finding]:
         claims = Counter(getattr(zone, key) for zone in province.commune_zones)
         for claim in (claim for claim, count in claims.items() if count > 1):
             yield Finding(file, f"commune_zones.{key}", str(claim), "two zones share it", "give each zone its own")
+    for zone in province.commune_zones:
+        if zone.neighbours is not None:
+            # Whoever is on a public network is nobody's neighbour.
+            others = [one.id for one in province.commune_zones if one is not zone and not one.internet]
+            for name in zone.neighbours.zones:
+                yield from unresolved(file, f"commune_zones.{zone.id}.neighbours.from", name, others, "closed zone")

@@ -54,10 +54,19 @@ class PrefixLengths(Fact):
     ipv6: Annotated[int, Field(ge=32, le=64)]
 
 
+class Neighbours(Fact):
+    """Zones of the same commune from which connections into a zone may be opened, and to which TCP ports of it."""
+
+    zones: Annotated[tuple[DeviceName, ...], Field(alias="from", min_length=1)]
+    ports: Annotated[tuple[Port, ...], Field(min_length=1)]
+    source: SourceRef
+
+
 class CommuneZone(Fact):
     """A zone inside a commune; its interface carries the zone's name. An optional one keeps its place free.
 
-    `vlan` is its number on the port to the commune's switch (IEEE 802.1Q), where zones share one.
+    `vlan` is its number on the port to the commune's switch (IEEE 802.1Q), where zones share one. `neighbours` is the
+    only way from one zone into another: without it there is none.
     """
 
     id: DeviceName
@@ -66,6 +75,7 @@ class CommuneZone(Fact):
     ipv4_prefix: Annotated[int, Field(ge=24, le=30)]
     optional: bool = False
     internet: bool = False
+    neighbours: Neighbours | None = None
     features: tuple[FeatureId, ...] = ()
 
 

@@ -19,6 +19,7 @@ from province.fleet.cloud import CloudRequirement
 from province.fleet.duty import Duty
 from province.fleet.fact import DomainName, Fact, FeatureId, Figure, Names, NonBlank, Slug, SourceRef
 from province.fleet.findings import Finding
+from province.fleet.meeting_rooms import MeetingRoom
 from province.fleet.policy import PolicyException, Project06Approval
 from province.fleet.references import unresolved
 from province.fleet.row import Row
@@ -200,6 +201,7 @@ class Registers(Fact):
     standards: Register[Standard]
     blocked_names: Register[BlockedName]
     devices: Register[Device]
+    meeting_rooms: Register[MeetingRoom]
     policy_exceptions: Register[PolicyException]
     project06_approvals: Register[Project06Approval]
     cloud_criteria: Register[CloudRequirement]

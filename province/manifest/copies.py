@@ -33,6 +33,7 @@ def copies_view(fleet: Fleet, host: Host, peers: Peers) -> Values:
         "copies_targets": _targets(fleet, host, at) if host.host_class == "edge" else [],
         "copies_stores": [{"store_uid": rules.store_uid, "door_uid": rules.door_uid}] if keeps else [],
         "copies_nodes": [{"name": one.name, "fqdn": one.fqdn} for one in nodes],
+        "copies_node_mb": rules.node_mb,
         "copies_store_mb": rules.node_mb * len(nodes),
     }
 

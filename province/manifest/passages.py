@@ -159,13 +159,16 @@ def _at_node(fleet: Fleet, host: Host, known: tuple[Passage, ...]) -> Values:
     internet = _internet_zones(fleet, host) if zones else []
     there = {zone for zone, _, _ in zones}
     inner = [zone for zone, _, _ in zones if zone not in {one["zone"] for one in internet}]
+    neighbours = _neighbours(fleet, there)
     pairs = [(zone, tunnel.node_device) for zone in inner for tunnel in fleet.tunnels_of(host.name)]
+    beside = [(str(one["from"]), str(one["to"])) for one in neighbours]
     return {
         "zone_prefixes": [{"zone": zone, "ipv4": ipv4, "ipv6": ipv6} for zone, ipv4, ipv6 in zones],
         "zone_vlans": _vlans(fleet, zones),
         "zone_ports": _ports(fleet, zones),
         "internet_zones": internet,
-        "ways": _both_ways((*pairs, *((one["zone"], one["device"]) for one in internet))),
+        "neighbours": neighbours,
+        "ways": _both_ways((*pairs, *beside, *((one["zone"], one["device"]) for one in internet))),
         "passages": [one.values for one in known if one.zone in there],
         "domain_prefixes": [],
         "node_management": [],
@@ -181,6 +184,7 @@ def _at_gateway(fleet: Fleet, gateway: Host, known: tuple[Passage, ...]) -> Valu
         "zone_vlans": [],
         "zone_ports": [],
         "internet_zones": [],
+        "neighbours": [],
         "ways": _both_ways(tuple((str(one["device"]), inside) for one in domains)),
         "passages": list(_doors_of_systems(one for one in known if not _is_fenced(fleet, one))),
         "domain_prefixes": domains,
@@ -228,6 +232,17 @@ def _internet_zones(fleet: Fleet, node: Host) -> list[dict[str, str]]:
     there = {one.zone for one in node.interfaces}
     zones = [zone.id for zone in fleet.province.commune_zones if zone.internet and zone.id in there]
     return [{"zone": zone, "device": backup} for zone in zones] if backup else []
+
+
+def _neighbours(fleet: Fleet, there: set[str]) -> list[Values]:
+    """From which zone connections may be opened into which other one of the same commune, and to which ports."""
+    return [
+        {"from": one, "to": zone.id, "ports": list(zone.neighbours.ports)}
+        for zone in fleet.province.commune_zones
+        if zone.neighbours is not None and zone.id in there
+        for one in zone.neighbours.zones
+        if one in there
+    ]
 
 
 def _domain_prefixes(fleet: Fleet, gateway: Host) -> list[Values]:

@@ -13,6 +13,7 @@ from province.fleet.time_sources import hands_on, references
 from province.manifest.cluster import cluster_view, image_view, pod_routes
 from province.manifest.copies import copies_view
 from province.manifest.counter import counter_view
+from province.manifest.logs import logs_view
 from province.manifest.names import names_view
 from province.manifest.passages import passage_view
 from province.manifest.peers import Peers, peers_of
@@ -49,6 +50,7 @@ def _facts(fleet: Fleet, host: Host, known: Peers) -> dict[str, object]:
         **_services(fleet, host, known),
         **_platform(fleet),
         **names_view(fleet, host, known),
+        **logs_view(fleet, host, known),
         **cluster_view(fleet, host, known),
         **tunnel_view(fleet, host),
         **_people(fleet, host, known),
@@ -199,7 +201,6 @@ def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
     def offered(duty: Duty) -> list[dict[str, str]]:
         return [peers.named(one, host) for one in peers.with_duty(duty, host) if one.name != host.name]
 
-    collectors = peers.with_duty(Duty.LOGS, host)
     clients = peers.resolve(("sites", "nodes"), host)
     clock, handed_on = fleet.province.clock, hands_on(fleet, host)
     return {
@@ -210,10 +211,6 @@ def _services(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "time_references": [{"name": one.id, "address": one.host} for one in references(fleet, host)],
         "time_servers": [] if handed_on else offered(Duty.TIME),
         "client_prefixes": [*clients.ipv4, *clients.ipv6],
-        "logs_queue_mib": fleet.province.logs.queue_mib,
-        "logs_memory_lines": fleet.province.logs.memory_lines,
-        "logs_written_every": fleet.province.logs.written_every,
-        "log_server": peers.named(collectors[0], host) if collectors else {},
         "name_servers": offered(Duty.DNS),
         "mirror_base": _mirror_base(peers, host),
         "registries": offered(Duty.REGISTRY),

@@ -106,8 +106,8 @@ def thin(fleet: Fleet, ask: Ask, site: str) -> Iterator[tuple[str, dict[str, Any
                 yield f"{node}/{place}", json.loads(ask(host, words, _opened(fleet, known[place])))
             except ProvinceError as error:
                 yield f"{node}/{place}", {"trouble": str(error)}
-    # It counts what comes, and not what went.
-    ask(host, ("systemctl", "restart", "copies-store.service"), "")
+    # It counts what comes, and not what went; and who had filled a room may have some again.
+    ask(host, ("systemctl", "restart", "copies-store.service", "copies-weigh.service"), "")
 
 
 def record(folder: Path, told: dict[str, Any], on: str) -> tuple[Path, str]:

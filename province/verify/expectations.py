@@ -113,9 +113,10 @@ class Expected:
         }
 
     @property
-    def log_host(self) -> str:
-        """The host that keeps this one's log."""
-        return str(self.facts["log_server"]["name"])
+    def log_hosts(self) -> tuple[str, ...]:
+        """The hosts that keep this one's log, the nearest first: itself, if it keeps logs, and the other site's."""
+        own = (self.host.name,) if Duty.LOGS in self.host.duties else ()
+        return (*own, *(str(one["name"]) for one in self.facts["log_servers"]))
 
     @property
     def time_servers(self) -> frozenset[str]:

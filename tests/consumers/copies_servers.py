@@ -177,6 +177,7 @@ class Copies:
         # Short: the path of a socket has 107 bytes at most (unix(7)).
         place = Path(tempfile.mkdtemp(prefix="copies-"))
         (place / "store").mkdir()
+        (place / "weighed").mkdir()
         files = self._builder.build(self.fleet.hosts[host]).files
         port = free_port()
         ours = self.fleet.province.copies.port
@@ -184,6 +185,7 @@ class Copies:
             files["/etc/copies/door.conf"].content,
             {
                 "/run/copies-door": str(place),
+                "/run/copies-weighed": f"{place}/weighed",
                 "/run/copies/store.sock": f"{place}/store.sock",
                 "/var/lib/province-bundles": f"{place}/bundles",
                 "/run/credentials/copies-door.service": f"{place}/credentials",

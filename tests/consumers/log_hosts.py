@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
+from province.fleet.site import Duty
 from province.manifest.build import Builder
 from province.manifest.trust import stand_in
+from province.manifest.view import host_facts
 from province.pki.authority import Authority
 from province.toolchain import cache
 
@@ -124,18 +127,21 @@ class Logs:
     place: Path
     authority: Authority
     hosts: list[LogHost] = field(default_factory=list)
+    collectors: dict[str, LogHost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._builder = Builder(self.fleet, stand_in(self.fleet))
 
-    def collector(self) -> LogHost:
-        """The collector that hosts are told to use, by its own name."""
-        name = next(host.name for host in self.fleet.hosts_of(self.fleet.primary_site.id) if "logs" in host.duties)
-        return self._host(name, self.authority, free_port())
+    def collector(self, site: str = "") -> LogHost:
+        """The collector of a site, the primary one's if none is named, that hosts are told to use, by its own name."""
+        there = self.fleet.hosts_of(site or self.fleet.primary_site.id)
+        made = self._host(next(host.name for host in there if Duty.LOGS in host.duties), self.authority, free_port())
+        self.collectors[made.host.name] = made
+        return made
 
-    def sender(self, name: str, to: LogHost, by: Authority | None = None) -> LogHost:
-        """A host whose lines go to a collector of the test."""
-        return self._host(name, by or self.authority, to.port)
+    def sender(self, name: str, by: Authority | None = None) -> LogHost:
+        """A host whose lines go to the collectors that the test has made; where it has none, nobody answers."""
+        return self._host(name, by or self.authority, free_port())
 
     def _host(self, name: str, by: Authority, port: int) -> LogHost:
         host = self.fleet.hosts[name]
@@ -143,8 +149,15 @@ class Logs:
         certify(place, by, self.authority, (host.fqdn, host.name))
         (place / "spool").mkdir()
         made = LogHost(host, place, port)
-        text = self._builder.build(host).files["/etc/rsyslog.conf"].content
-        (place / "rsyslog.conf").write_text(moved(text, made), encoding="utf-8")
+        text = moved(self._builder.build(host).files["/etc/rsyslog.conf"].content, made)
+        servers: Any = host_facts(self.fleet, host)["log_servers"]
+        for one in servers:
+            there = self.collectors.get(one["name"])
+            text = text.replace(
+                f'target="{one["ipv4"]}" port="{PORT}"',
+                f'target="127.0.0.1" port="{there.port if there else free_port()}"',
+            )
+        (place / "rsyslog.conf").write_text(text, encoding="utf-8")
         self.hosts.append(made)
         return made
 
@@ -171,10 +184,10 @@ def moved(text: str, to: LogHost) -> str:
         ),
         # A host asks again after five seconds; a test has no time for it.
         ('action.resumeInterval="5"', 'action.resumeInterval="1"'),
-        (f'port="{PORT}"', f'port="{to.port}"'),
+        (f'type="imrelp" port="{PORT}"', f'type="imrelp" port="{to.port}"'),
     ):
         text = text.replace(old, new)
-    return re.sub(r'target="[^"]+"', 'target="127.0.0.1"', text)
+    return text
 
 
 @contextlib.contextmanager

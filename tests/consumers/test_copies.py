@@ -204,6 +204,22 @@ def test_a_full_store_refuses_loudly_and_keeps_what_it_has(copies: Copies, copie
     made(node, NEAR)
 
 
+def test_a_node_that_has_filled_its_room_adds_nothing_and_still_reads(copies: Copies, copied: Node) -> None:
+    """Others, and the site, have what is theirs; what became free is taken again at once."""
+    node, site = copied, copies.sites[NEAR]
+    place = site.copies(NODE)
+    before, room = kept(place), str(site.place / "weighed")
+    assert json.loads(site.verb("weigh", room, str(size(site.place / "store" / NODE))).stdout).keys() == {NODE}
+    node.write(f"{QUEUE}/jetstream/more.blk", os.urandom(MEGABYTE))
+    refused = node.verb("make", NEAR)
+    assert refused.returncode == 1
+    assert "the node's room there" in refused.stderr
+    assert kept(place) == before
+    assert asked(copies, node, "GET", f"/{place.name}/config") == 200
+    assert json.loads(site.verb("weigh", room, str(size(site.place / "store" / NODE) + 1)).stdout) == {}
+    made(node, NEAR)
+
+
 def test_a_burnt_node_is_restored_at_the_site_and_a_flipped_byte_is_found(
     copies: Copies, copied: Node, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

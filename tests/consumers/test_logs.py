@@ -22,6 +22,8 @@ LINES = 6000
 ROUND = LINES // 3
 HELD = 300
 """Lines that a sender keeps in memory alone, so that no disk has them."""
+BURST = 1600
+"""More lines than a small queue has place for."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def wait_for(collector: LogHost, lines: int, seconds: float = 60.0) -> None:
 def test_6000_lines_through_a_killed_collector_are_all_there(logs: Logs) -> None:
     """It dies while lines come, stays away while more come, and dies again while it takes in what waited."""
     collector = logs.collector()
-    node = logs.sender(NODE, collector)
+    node = logs.sender(NODE)
     collector.start()
     node.start()
     node.write(0, ROUND)
@@ -79,7 +81,7 @@ def test_6000_lines_through_a_killed_collector_are_all_there(logs: Logs) -> None
 def test_what_only_the_collector_s_memory_has_is_not_taken_yet(logs: Logs) -> None:
     """It is killed while it cannot write: nobody reads the pipe that stands where a host's file was."""
     collector = logs.collector()
-    node = logs.sender(NODE, collector)
+    node = logs.sender(NODE)
     collector.start()
     node.start()
     node.write(0, 1)
@@ -105,7 +107,7 @@ def test_what_waits_outlives_a_power_cut_of_the_host(logs: Logs, fleet: Fleet) -
     """Lost on the way is at most what was in memory, and the disk had not yet counted; the host's own file has it."""
     rules = fleet.province.logs
     collector = logs.collector()
-    node = logs.sender(NODE, collector)
+    node = logs.sender(NODE)
     node.start()
     node.write(0, ROUND)
     own = node.place / "own-syslog"
@@ -124,9 +126,41 @@ def test_what_waits_outlives_a_power_cut_of_the_host(logs: Logs, fleet: Fleet) -
     assert len(missing) <= rules.lost_at_most
 
 
+@pytest.mark.proves(78)
+def test_while_one_log_host_is_away_the_other_one_hears_of_everything(logs: Logs, fleet: Fleet) -> None:
+    """Each line is at both; a queue that is full for the one that stays away does not hold up what the other gets."""
+    near, far = (logs.collector(site.id) for site in fleet.data_centres)
+    node = logs.sender(NODE)
+    settings = node.place / "rsyslog.conf"
+    text = settings.read_text(encoding="utf-8")
+    room = f'queue.maxDiskSpace="{fleet.province.logs.queue_mib}m"'
+    assert text.count(room) == 2
+    # That of the first one is full after some hundred lines instead of days.
+    text = text.replace('queue.size="10000"', 'queue.size="1000"', 1).replace(room, 'queue.maxDiskSpace="64k"', 1)
+    settings.write_text(text, encoding="utf-8")
+    far.start()
+    near.start()
+    node.start()
+    node.write(0, HELD)
+    wait_for(far, HELD)
+    wait_for(near, HELD)
+    near.kill()
+    node.write(HELD, BURST)
+    wait_for(far, BURST)
+    begun = time.monotonic()
+    node.write(BURST, BURST + 100)
+    wait_for(far, BURST + 100)
+    print(f"100 lines beside a full queue: {time.monotonic() - begun:.1f} s")
+    near.start()
+    wait_for(near, HELD + 100)
+    missing = BURST + 100 - len(near.kept())
+    print(f"{missing} of {BURST + 100} lines had no place to wait in")
+    assert missing
+
+
 def test_who_shows_the_certificate_of_another_authority_is_not_heard(logs: Logs) -> None:
     collector = logs.collector()
-    stranger = logs.sender(NODE, collector, by=authority.make("another authority", datetime.now(UTC)))
+    stranger = logs.sender(NODE, by=authority.make("another authority", datetime.now(UTC)))
     collector.start()
     stranger.start()
     stranger.write(0, 10)

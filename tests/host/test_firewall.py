@@ -94,7 +94,7 @@ def test_nothing_passes_through_a_host_that_is_no_router(firewall: Ruleset) -> N
 @pytest.mark.proves(78)
 @pytest.mark.hosts("edge", "gateway")
 def test_packets_go_on_between_declared_devices_only(firewall: Ruleset, expected: Expected) -> None:
-    """Between zones, between domains and into a bare line there is no way at all (TCVN 14423:2026, 5.12.2.4d)."""
+    """Between zones only to neighbours, between domains and into a bare line never (TCVN 14423:2026, 5.12.2.4d)."""
     wanted = {(way["from"], way["to"]) for way in expected.facts["ways"]}
     assert firewall.elements("ways", OURS) == wanted
     assert firewall.first_rule("forward", OURS)[0]["match"]["op"] == "!="
@@ -110,6 +110,15 @@ def test_zones_reach_the_systems_that_their_flows_name(firewall: Ruleset, expect
     assert firewall.elements(f"passages{family}", OURS) == {
         (one["zone"], one[f"ipv{family}"], one["protocol"], str(one["port"]), f"class_{one['traffic']}")
         for one in expected.facts["passages"]
+    }
+
+
+@control(3)
+@pytest.mark.hosts("edge")
+def test_zones_reach_their_neighbours_at_the_declared_ports(firewall: Ruleset, expected: Expected) -> None:
+    """Computers print; no other zone is open to another one (TCVN 14423:2026, 5.12.2.4d)."""
+    assert firewall.elements("neighbours", OURS) == {
+        (one["from"], one["to"], str(port)) for one in expected.facts["neighbours"] for port in one["ports"]
     }
 
 

@@ -1,4 +1,4 @@
-"""Connections of forwarding hosts are known at the log host."""
+"""Connections of forwarding hosts, and of those through which people pass, are known at the log host."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from province.verify.arrival import Arrivals
 from province.verify.expectations import Expected
 from province.verify.marks import control
 
-pytestmark = pytest.mark.hosts("edge", "gateway")
+pytestmark = pytest.mark.hosts("edge", "gateway", "bastion")
 
 KEPT = "flows.log"
 MARK = "SPT=2[0-9]{4} DPT=2514"
@@ -24,9 +24,10 @@ def test_a_connection_is_told_to_the_log_host(
     host: Connection, node: Host, expected: Expected, arrivals: Arrivals
 ) -> None:
     """Who spoke with whom can be found out afterwards, by others than those who did (TCVN 14423:2026, 5.13.2.4)."""
-    port = host.check_output(CONNECT, expected.facts["log_server"]["ipv4"])
-    there = arrivals.has(expected.log_host, node.name, f"SPT={port} DPT=2514", file=KEPT, pattern=MARK)
-    assert there, f"the connection from port {port} did not reach {expected.log_host} within 20 s"
+    port = host.check_output(CONNECT, expected.facts["log_servers"][0]["ipv4"])
+    for log_host in expected.log_hosts:
+        there = arrivals.has(log_host, node.name, f"SPT={port} DPT=2514", file=KEPT, pattern=MARK)
+        assert there, f"the connection from port {port} did not reach {log_host} within 20 s"
 
 
 @control(22)

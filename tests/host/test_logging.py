@@ -1,4 +1,4 @@
-"""What happens on a host is known at its log host, and kept on the host, too."""
+"""What happens on a host is known at the log hosts of both sites, and kept on the host, too."""
 
 from __future__ import annotations
 
@@ -23,36 +23,39 @@ LOG = "word=proof-$(cat /proc/sys/kernel/random/uuid) && logger --tag verificati
 def test_a_line_reaches_the_log_host(host: Connection, node: Host, expected: Expected, arrivals: Arrivals) -> None:
     """An intruder who wipes a host's log does not wipe ours."""
     word = host.check_output(LOG)
-    there = arrivals.has(expected.log_host, node.name, f"verification: {word}", file=KEPT, pattern=MARK)
-    assert there, f"{word} did not reach {expected.log_host} within 20 s"
+    for log_host in expected.log_hosts:
+        there = arrivals.has(log_host, node.name, f"verification: {word}", file=KEPT, pattern=MARK)
+        assert there, f"{word} did not reach {log_host} within 20 s"
+
+
+@control(66)
+def test_lines_leave_over_tls(host: Connection, expected: Expected) -> None:
+    """The settings that rsyslog understands: who is at the other end is checked by name (TCVN 14423:2026, 5.8.2.1a)."""
+    names = [server["fqdn"] for server in expected.facts["log_servers"]]
+    settings = [['tls="on"', 'tls.authMode="name"', f'tls.permittedPeer=["{name}"]'] for name in names]
+    ways = [action.split() for _, action in ways_out(host)]
+    assert [[word for word in way if word.startswith("tls") and "/" not in word] for way in ways] == settings
 
 
 @control(66)
 @pytest.mark.hosts("edge", "gateway", "bastion", "control-plane", "worker", "storage", "ingress")
-def test_lines_leave_over_tls_and_none_are_taken_in(
-    host: Connection, expected: Expected, sockets: frozenset[Socket]
-) -> None:
-    """The settings that rsyslog understands: who is at the other end is checked by name (TCVN 14423:2026, 5.8.2.1a)."""
-    told = host.check_output("rsyslogd -N1 -o /dev/stdout 2>/dev/null")
-    sending = " ".join(told.partition('action(type="omrelp"')[2].partition(")")[0].split())
-    name = expected.facts["log_server"]["fqdn"]
-    assert {'tls="on"', 'tls.authMode="name"', f'tls.permittedPeer=["{name}"]'} <= set(sending.split())
+def test_no_lines_are_taken_in(sockets: frozenset[Socket]) -> None:
+    """Nobody can put lines into the log of a host that keeps its own alone (TCVN 14423:2026, 5.8.2.1a)."""
     assert {one for one in sockets if one.process == "rsyslogd"} == set()
 
 
 @control(66)
-@pytest.mark.hosts("edge", "gateway", "bastion", "control-plane", "worker", "storage", "ingress")
 def test_lines_that_wait_for_the_log_host_are_on_the_disk(host: Connection, expected: Expected) -> None:
     """As much as the model says, and counted there often enough to be found after a power cut."""
-    told = host.check_output("rsyslogd -N1 -o /dev/stdout 2>/dev/null")
-    sending = told.partition('action(type="omrelp"')[2].partition(")")[0].split()
     facts = expected.facts
-    assert {
+    wanted = {
         f'queue.maxDiskSpace="{facts["logs_queue_mib"]}m"',
         f'queue.highWatermark="{facts["logs_memory_lines"]}"',
         f'queue.checkpointInterval="{facts["logs_written_every"]}"',
         'queue.syncQueueFiles="on"',
-    } <= set(sending)
+    }
+    seen = [wanted.intersection(queue.split()) for queue, _ in ways_out(host)]
+    assert seen == [wanted] * len(facts["log_servers"])
 
 
 @control(66)
@@ -92,3 +95,9 @@ def test_the_log_host_keeps_a_year(host: Connection) -> None:
     assert kept is not None
     assert int(kept[1]) * 7 >= 365
     assert host.check_output("systemctl is-enabled logrotate.timer") == "enabled"
+
+
+def ways_out(host: Connection) -> list[tuple[str, str]]:
+    """The settings of each queue whose lines leave, and of what sends them."""
+    told = host.check_output("rsyslogd -N1 -o /dev/stdout 2>/dev/null")
+    return re.findall(r'ruleset\(([^)]*)\)\s*{\s*action\(type="omrelp"([^)]*)\)', told)

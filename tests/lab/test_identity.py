@@ -24,6 +24,7 @@ AUTOMATION = ENVIRONMENT.automation.name
 BASTION = "rach-gia-bastion-1"
 LOG_HOST = "rach-gia-services-1"
 NODE = "vinh-xuong-people"
+UNDO = 'import sys; print("".join(chr(ord(one) - 1) for one in sys.stdin.read()))'
 WRONG = "000000"
 KEPT = "/var/log/hosts/%s/messages.log"
 ALARMS = "/var/log/hosts/alarms.log"
@@ -86,6 +87,22 @@ def test_a_certificate_and_a_code_open_the_bastion_and_a_code_does_so_once(perso
     done = person.ssh(BASTION, "id -un", answer=word)
     assert (done.stdout.strip(), done.returncode) == (SOMEBODY, 0), done.stderr
     assert person.ssh(BASTION, "true", answer=word).returncode == 255
+
+
+def test_what_a_person_does_on_the_bastion_can_be_watched_afterwards(person: Person, secret: str) -> None:
+    """By root alone; and that there was a session, and which, is known at the log host."""
+    mark = f"proof-{secrets.token_hex(8)}"
+    shown = "".join(chr(ord(one) + 1) for one in mark)
+    # What is typed is not kept: the mark comes to light as what the terminal showed.
+    done = person.ssh(BASTION, f"printf %s {shown} | python3 -c '{UNDO}'", answer=code(secret))
+    assert (done.stdout.strip(), done.returncode) == (mark, 0), done.stderr
+    recordings = f"/var/log/sessions/{SOMEBODY}"
+    root = as_root(BASTION)
+    newest = root(f"ls -t {recordings} | head -n 1").strip()
+    assert root(f"sudoreplay --max-wait=0 --directory={recordings} {newest} 2>/dev/null").strip().endswith(mark)
+    refused = person.ssh(BASTION, f"ls {recordings}", answer=code(secret, ahead=1))
+    assert "Permission denied" in refused.stderr
+    as_root(LOG_HOST)(ARRIVES % (f"sudo.*{SOMEBODY}.*TSID.*{shown}", 1, KEPT % BASTION))
 
 
 def test_who_has_no_second_factor_yet_does_not_get_in(person: Person) -> None:

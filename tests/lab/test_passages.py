@@ -11,6 +11,7 @@ import pytest
 
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
+from province.fleet.province import CommuneZone
 from province.lab.probe import computer_in, socket_at
 from province.lab.state import Place
 from province.manifest.passages import Passage, entrances, passages
@@ -45,6 +46,10 @@ def declared(zone: str) -> dict[Probe, Passage]:
     }
 
 
+WITH_FLOWS = [zone for zone in INSIDE if declared(zone)]
+NEIGHBOURS = [zone for zone in FLEET.province.commune_zones if zone.neighbours]
+
+
 def undeclared(node: Host, zone: str) -> list[Probe]:
     """A sample of every kind.
 
@@ -77,7 +82,9 @@ def computer(node: Host, zone: str) -> tuple[str, str]:
 def test_a_zone_reaches_what_its_flows_say_and_nothing_else(zone: str) -> None:
     """Neither another zone, nor the other body, nor a bare line, nor the Internet."""
     wanted = set(declared(zone))
-    beside = next(other for other in INSIDE if other != zone)
+    beside = next(other for other in WITH_FLOWS if other != zone)
+    # Seen at last, so that all the others have been looked for, too.
+    last = next(iter(declared(beside)))
     others = [*undeclared(NODE, zone), *(Probe("udp", address, 53) for address in INTERNET)]
     with (
         Eye(devices(PLACE, without=f"{NODE.name}:{zone}")) as eye,
@@ -85,21 +92,43 @@ def test_a_zone_reaches_what_its_flows_say_and_nothing_else(zone: str) -> None:
         computer_in(PLACE, NODE, beside) as there,
     ):
         introduce(there, NODE.interface(beside).address.plain)
-        with sending(here, [*others, *wanted]):
-            seen = eye.wait(lambda found: {one.probe for one in found if one.device in SITE_EDGES} >= wanted)
+        with sending(here, [*others, *wanted]), sending(there, [last]):
+            seen = eye.wait(lambda found: {one.probe for one in found if one.device in SITE_EDGES} >= {*wanted, last})
     ours = {one for one in seen if one.source in computer(NODE, zone)}
     assert {one.probe for one in ours} == wanted
     assert not {one.device for one in ours} & underlay_devices(PLACE, FLEET.province.addressing.underlays)
 
 
 @pytest.mark.proves(23)
-@pytest.mark.parametrize("zone", INSIDE)
+@pytest.mark.parametrize("zone", WITH_FLOWS)
 def test_packets_arrive_with_the_mark_of_their_class(zone: str) -> None:
     """Whatever a computer wrote into its packets itself."""
     wanted = {(probe, DSCP[passage.traffic.dscp]) for probe, passage in declared(zone).items()}
     with Eye(SITE_EDGES) as eye, computer_in(PLACE, NODE, zone) as here, sending(here, declared(zone)):
         seen = eye.wait(lambda found: {(one.probe, one.dscp) for one in found} >= wanted)
     assert {(one.probe, one.dscp) for one in seen if one.source in computer(NODE, zone)} == wanted
+
+
+@pytest.mark.proves(18, 78)
+@pytest.mark.parametrize("zone", NEIGHBOURS, ids=lambda zone: zone.id)
+def test_a_zone_is_reached_by_its_neighbours_at_its_ports_and_by_nobody_else(zone: CommuneZone) -> None:
+    """Computers print, and what is public does not."""
+    assert zone.neighbours is not None
+    wanted = {Probe("tcp", one, port) for one in computer(NODE, zone.id) for port in zone.neighbours.ports}
+    closed = [Probe("tcp", one, UNUSED) for one in computer(NODE, zone.id)]
+    near = zone.neighbours.zones[-1]
+    with (
+        Eye(devices(PLACE, without=f"{NODE.name}:{near}") & devices(PLACE, without=f"{NODE.name}:video")) as eye,
+        computer_in(PLACE, NODE, near) as here,
+        computer_in(PLACE, NODE, zone.id) as there,
+        computer_in(PLACE, NODE, "video") as elsewhere,
+    ):
+        introduce(there, NODE.interface(zone.id).address.plain)
+        with sending(elsewhere, wanted), sending(here, [*closed, *wanted]):
+            seen = eye.wait(lambda found: {one.probe for one in found if one.source in computer(NODE, near)} >= wanted)
+    inside = {one for one in seen if one.target in computer(NODE, zone.id)}
+    assert {one.probe for one in inside} == wanted
+    assert {one.source for one in inside} == set(computer(NODE, near))
 
 
 @pytest.mark.proves(78)

@@ -18,6 +18,7 @@ def services() -> dict[str, Any]:
             "margin": 1,
             "memory_lines": 50,
             "written_every": 5,
+            "patience_ms": 100,
             "source": "A",
         },
         "relay": {

@@ -20,6 +20,7 @@ import yaml
 
 from province.errors import ProvinceError
 from province.exports.consumers import CONSUMERS
+from province.exports.meeting_rooms import FILE as MEETING_ROOMS
 from province.exports.questionnaire import FILE as QUESTIONNAIRE
 from province.exports.sources import Files, Sources
 from province.fleet.fleet import Fleet
@@ -261,3 +262,16 @@ def test_the_questionnaire_has_a_row_for_each_body_and_opens_in_office_programs(
     assert row["Đường dự phòng"] == "Internet 400 Mbps; di động 4G/5G"
     assert "Văn phòng điện tử" in row["Hệ thống truy cập được"].split("; ")
     assert int(row["Số hệ thống truy cập được"]) == row["Hệ thống truy cập được"].count("; ") + 1
+
+
+def test_every_body_has_a_room_with_its_profile_and_what_is_told_of_it() -> None:
+    lab = load_fleet("lab")
+    told = list(rows(exported(lab, "meeting-rooms")[MEETING_ROOMS]))
+    assert {row["Nút biên"] for row in told} == {node.name for node in lab.nodes}
+    room, silent = (
+        next(row for row in told if row["Nút biên"] == name) for name in ("phu-quoc-people", "phu-quoc-party")
+    )
+    assert (room["Tốc độ (kbit/s)"], room["Thiết bị"], room["Số chỗ"]) == ("1000", "thiết bị chuyên dụng", "40")
+    assert (silent["Tốc độ (kbit/s)"], silent["Thiết bị"], silent["Phòng"]) == ("1000", "", "")
+    relays = [one.partition(".")[0] for one in room["Máy chuyển tiếp"].split("; ")]
+    assert relays == [host.name for host in lab.hosts.values() if "video" in host.duties]

@@ -14,6 +14,7 @@ from province.fleet.fact import Body
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host
 from province.fleet.load import load_fleet
+from province.fleet.site import Duty
 from province.manifest.inventory import inventory
 from province.manifest.peers import Peers
 from province.manifest.trust import stand_in
@@ -90,9 +91,19 @@ def test_a_host_asks_the_services_of_its_own_site_first(fleet: Fleet) -> None:
         host = next(one for one in fleet.hosts_of(site.id) if one.host_class == "control-plane")
         facts: Any = host_facts(fleet, host)
         assert facts["time_servers"][0]["name"].startswith(site.id)
-        assert facts["log_server"]["name"].startswith(site.id)
+        assert [one["name"].startswith(site.id) for one in facts["log_servers"]] == [True, False]
     facts = host_facts(fleet, fleet.nodes[0])
-    assert facts["log_server"]["name"].startswith(fleet.primary_site.id)
+    assert facts["log_servers"][0]["name"].startswith(fleet.primary_site.id)
+
+
+def test_a_log_host_s_own_lines_lie_at_the_other_site(fleet: Fleet) -> None:
+    """Who takes a log host over does not have all that is known of it."""
+    for host in fleet.hosts.values():
+        if Duty.LOGS in host.duties:
+            facts: Any = host_facts(fleet, host)
+            (there,) = facts["log_servers"]
+            assert fleet.hosts[there["name"]].site not in (host.site, None)
+            assert Duty.LOGS in fleet.hosts[there["name"]].duties
 
 
 def test_packages_come_from_whom_the_environment_names() -> None:

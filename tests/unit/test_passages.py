@@ -80,7 +80,7 @@ def test_a_passage_that_systems_of_several_classes_share_gets_the_class_of_the_z
 
 
 @pytest.mark.proves(10, 21)
-def test_no_way_leads_from_one_zone_or_tunnel_into_another(fleet: Fleet) -> None:
+def test_no_way_leads_from_one_zone_or_tunnel_into_another_but_to_neighbours(fleet: Fleet) -> None:
     known = passages(fleet)
     for host in (*fleet.nodes, *fleet.hosts.values()):
         view: Any = passage_view(fleet, host, known)
@@ -88,7 +88,9 @@ def test_no_way_leads_from_one_zone_or_tunnel_into_another(fleet: Fleet) -> None
             assert view["ways"] == []
             continue
         zones = {one.zone for one in host.interfaces if one.zone}
-        for way in view["ways"]:
+        beside = {frozenset((one["from"], one["to"])) for one in view["neighbours"]}
+        assert beside == ({frozenset(("printers", one)) for one in ("users", "counter")} if host.commune else set())
+        for way in (one for one in view["ways"] if frozenset(one.values()) not in beside):
             assert len({way["from"], way["to"]} & zones) == 1, host.name
         underlays = {one.device for one in host.interfaces if one.zone is None}
         bare = {(way["from"], way["to"]) for way in view["ways"] if {way["from"], way["to"]} & underlays}
@@ -128,6 +130,11 @@ def test_a_flow_from_a_zone_that_does_not_exist_is_refused(data: Any, edit: Edit
 def test_two_zones_of_one_vlan_are_refused(data: Any, edit: Edit) -> None:
     edit("fleet/province.yml", "vlan: 20", "vlan: 10")
     assert "commune_zones.vlan: two zones share it (is 10)" in problems(data)
+
+
+def test_a_neighbour_on_a_public_network_is_refused(data: Any, edit: Edit) -> None:
+    edit("fleet/province.yml", "neighbours: {from: [users, counter]", "neighbours: {from: [users, wifi]")
+    assert "commune_zones.printers.neighbours.from: no such closed zone (is wifi)" in problems(data)
 
 
 def test_zones_that_do_not_fit_into_a_bodys_prefix_are_refused(data: Any, edit: Edit) -> None:

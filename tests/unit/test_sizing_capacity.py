@@ -60,7 +60,7 @@ def test_a_host_too_few_is_found_when_that_one_is_lost(fleet: Fleet) -> None:
     assert finding.file == "inventories/fleet/sites/rach-gia.yml"
     assert finding.problem.startswith("with one worker host lost, ")
     assert "pods find no host, first " in finding.problem
-    assert "; asked: 146.7 cores, 443 GiB, there: 136.8 cores, 381 GiB" in finding.problem
+    assert "; asked: 146.8 cores, 443 GiB, there: 136.8 cores, 381 GiB" in finding.problem
 
 
 def test_a_site_too_small_for_the_other_s_tier_b_is_found_when_that_is_lost(fleet: Fleet) -> None:
