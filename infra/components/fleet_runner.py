@@ -13,7 +13,7 @@ from infra.components import platform_pods as pods
 from infra.components.node_marks import HOST, ROLE, ZONE
 from infra.components.priority_classes import priority_class
 from infra.components.runtime_class import RUNTIME
-from infra.components.system_namespace import SystemNamespace
+from infra.components.system_namespace import SCRATCH, SystemNamespace
 from infra.marks import COMPONENT, marks_of
 from infra.objects import Kind, Objects
 from infra.quantity import cpu, memory
@@ -36,6 +36,8 @@ SERVICE_CA = "service-ca.pem"
 PLACE, OF_DESK, HERE = "PROVINCE_CHECKOUT_PLACE", "PROVINCE_OF_DESK", "PROVINCE_WORKPLACE_HERE"
 """Variables that `province.shards.start` and `province.ops.workplace` read."""
 SSH_PORT = 22
+SCRATCH_MIB = 1024
+"""What a shard writes: its checkout, its evidence before it is stored; what it prints may be as much again."""
 NEVER = "0 0 1 1 *"
 """A template has to have times; it is suspended, so this one is never looked at."""
 AGAIN = 4
@@ -186,7 +188,7 @@ def _pod(part: System, args: RunnerArgs) -> dict[str, Any]:
         "securityContext": {**pods.AS_NOBODY, "fsGroup": pods.NOBODY},
         "topologySpreadConstraints": [_spread(place, labels) for place in (ZONE, HOST)],
         "volumes": [
-            {"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}},
+            {"name": "scratch", "emptyDir": {"sizeLimit": memory(SCRATCH_MIB)}},
             *(
                 {"name": name, "secret": {"secretName": secret, "defaultMode": 0o440}}
                 for name, secret in vars(args.secrets).items()
@@ -239,9 +241,11 @@ def _container(part: System, args: RunnerArgs) -> dict[str, Any]:
 def _resources(part: System, keeps: ShardSize | None) -> dict[str, Any]:
     """What the model says that a shard may use, and what its node keeps free for it: as much, or what is named."""
     found: dict[str, Any] = pods.resources(part.components[SHARD])["resources"]
-    if keeps is None:
-        return found
-    return {**found, "requests": {"cpu": cpu(keeps.cpu_millicores), "memory": memory(keeps.memory_mib)}}
+    disk = {SCRATCH: memory(2 * SCRATCH_MIB)}
+    kept = (
+        found["requests"] if keeps is None else {"cpu": cpu(keeps.cpu_millicores), "memory": memory(keeps.memory_mib)}
+    )
+    return {"requests": {**kept, **disk}, "limits": {**found["limits"], **disk}}
 
 
 def _from_secret(variable: str, store: RunStore, key: str) -> dict[str, Any]:

@@ -79,10 +79,21 @@ def _quota(quota: Quota) -> dict[str, object]:
 
 
 def _limits(containers: ContainerLimits) -> dict[str, object]:
-    usual = {"cpu": cpu(containers.default_cpu_millicores), "memory": memory(containers.default_memory_mib)}
-    most = {"cpu": cpu(containers.max_cpu_millicores), "memory": memory(containers.max_memory_mib)}
+    usual = {
+        "cpu": cpu(containers.default_cpu_millicores),
+        "memory": memory(containers.default_memory_mib),
+        SCRATCH: memory(containers.default_scratch_mib),
+    }
+    most = {
+        "cpu": cpu(containers.max_cpu_millicores),
+        "memory": memory(containers.max_memory_mib),
+        SCRATCH: memory(containers.max_scratch_mib),
+    }
     return {"spec": {"limits": [{"type": "Container", "default": usual, "defaultRequest": usual, "max": most}]}}
 
+
+SCRATCH = "ephemeral-storage"
+"""What a pod writes on its node's disk; a pod that writes more is ended, and its node's other pods are not."""
 
 DEFAULT_DENY = {"spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
 

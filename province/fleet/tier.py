@@ -50,12 +50,17 @@ class Quota(Fact):
 
 
 class ContainerLimits(Fact):
-    """What a container gets when it asks for nothing, and the most it may ask for."""
+    """What a container gets when it asks for nothing, and the most it may ask for.
+
+    `scratch` is what a pod may write on its node's disk beside its volumes: files of its own, and what it prints.
+    """
 
     default_cpu_millicores: PositiveInt
     default_memory_mib: PositiveInt
+    default_scratch_mib: PositiveInt
     max_cpu_millicores: PositiveInt
     max_memory_mib: PositiveInt
+    max_scratch_mib: PositiveInt
 
 
 class Tier(Fact):

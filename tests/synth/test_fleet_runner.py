@@ -194,7 +194,8 @@ def test_a_shard_has_what_the_model_says_and_all_of_them_find_place_in_their_roo
     (container,) = Declared(run_of(synth)).containers
     size = {"cpu": "1", "memory": "1Gi"}
     kept = {"production": size, "lab": {"cpu": "100m", "memory": "256Mi"}}[synth.fleet.environment.id]
-    assert container["resources"] == {"requests": kept, "limits": size}
+    disk = {"ephemeral-storage": "2Gi"}  # the volume, and as much again for what the shard prints
+    assert container["resources"] == {"requests": {**kept, **disk}, "limits": {**size, **disk}}
     assert (shard.cpu_millicores, shard.memory_mib) == (1000, 1024)
     quota = part.quota_in(synth.fleet.tiers)
     most = shard.replicas_at_peak + 1

@@ -103,12 +103,20 @@ def test_a_quota_says_what_the_model_says(rooms: Synth) -> None:
 def test_containers_are_limited_as_the_tier_says(rooms: Synth) -> None:
     for system in rooms.systems:
         limits = rooms.fleet.tiers[system.tier].containers
-        usual = {"cpu": limits.default_cpu_millicores / 1000, "memory": limits.default_memory_mib * 2**20}
+        usual = {
+            "cpu": limits.default_cpu_millicores / 1000,
+            "memory": limits.default_memory_mib * 2**20,
+            "ephemeral-storage": limits.default_scratch_mib * 2**20,
+        }
         (entry,) = rooms.object("LimitRange", system.id, "containers").spec["limits"]
         assert entry["type"] == "Container"
         assert amounts(entry["default"]) == usual
         assert amounts(entry["defaultRequest"]) == usual
-        most = {"cpu": limits.max_cpu_millicores / 1000, "memory": limits.max_memory_mib * 2**20}
+        most = {
+            "cpu": limits.max_cpu_millicores / 1000,
+            "memory": limits.max_memory_mib * 2**20,
+            "ephemeral-storage": limits.max_scratch_mib * 2**20,
+        }
         assert amounts(entry["max"]) == most
 
 

@@ -166,8 +166,10 @@ def _tier() -> dict[str, Any]:
         "containers": {
             "default_cpu_millicores": 100,
             "default_memory_mib": 128,
+            "default_scratch_mib": 100,
             "max_cpu_millicores": 1000,
             "max_memory_mib": 1024,
+            "max_scratch_mib": 1000,
         },
         "source": "A",
     }
