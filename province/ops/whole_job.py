@@ -6,6 +6,7 @@ job; a cluster that fails does not stop the other site's.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ from province.ops.step import Step
 from province.ops.workplace import Workplace
 
 REASON = "province up"
+CROWD = 60
+"""More hosts than this are a crowd on one machine: a whole province, and not a part of one."""
 
 
 def write_report(work: Workplace) -> Step:
@@ -25,12 +28,28 @@ def write_report(work: Workplace) -> Step:
     return Step("report", outcome.text.strip().splitlines()[-1], changed=False, seconds=outcome.seconds)
 
 
+def configure(work: Workplace, fleet: Fleet) -> Iterator[Step]:
+    """Bring every host to its declared state.
+
+    Where a crowd of hosts shares this machine, each application takes what it can get of the processors: so few at
+    once, and nodes first. As long as some nodes are missing, hubs look for them and tell all the others, and gateways
+    try their tunnels; all that begins when every node is there.
+    """
+    if fleet.environment.host_sizes == "shared" and len(fleet.hosts) > CROWD:
+        forks = 2 * (os.cpu_count() or 1)
+        yield hosts.configure(work, playbook="enrol", forks=forks)
+        yield hosts.configure(work, playbook="baseline", limit="edge", forks=forks)
+        yield hosts.configure(work, forks=forks)
+    else:
+        yield hosts.configure(work)
+
+
 def whole_job(work: Workplace, fleet: Fleet) -> Iterator[Step]:
     """Every step, as it is done.
 
     Raises ProvinceError when hosts could not be configured or verified; a cluster that failed is a failed step.
     """
-    yield hosts.configure(work)
+    yield from configure(work, fleet)
     yield hosts.verify(work)
     for centre in centres(work, fleet, with_hosts=False):
         yield from data_centre.up(centre, REASON)
