@@ -42,7 +42,7 @@ def test_nobody_but_root_reads_recordings(host: Connection) -> None:
     assert set(host.check_output(RECORDINGS).split("\n")) <= {"", "0:0 700"}
 
 
-@control(69)
+@pytest.mark.proves(78)
 def test_recordings_stay_for_a_year(host: Connection) -> None:
     """What systemd goes by: the law asks for 3 months of what a level-3 system logs, and 12 of who entered."""
     lines = host.check_output("systemd-tmpfiles --cat-config").splitlines()
