@@ -11,14 +11,13 @@ import sys
 from collections.abc import Iterator
 
 from province.fleet.fleet import Fleet
+from province.lab.crowd import crowded
 from province.ops import data_centre, hosts
 from province.ops.data_centre import centres
 from province.ops.step import Step
 from province.ops.workplace import Workplace
 
 REASON = "province up"
-CROWD = 60
-"""More hosts than this are a crowd on one machine: a whole province, and not a part of one."""
 
 
 def write_report(work: Workplace) -> Step:
@@ -35,9 +34,10 @@ def configure(work: Workplace, fleet: Fleet) -> Iterator[Step]:
     once, and nodes first. As long as some nodes are missing, hubs look for them and tell all the others, and gateways
     try their tunnels; all that begins when every node is there.
     """
-    if fleet.environment.host_sizes == "shared" and len(fleet.hosts) > CROWD:
-        forks = 2 * (os.cpu_count() or 1)
-        yield hosts.configure(work, playbook="enrol", forks=forks)
+    if crowded(fleet):
+        forks = 4 * (os.cpu_count() or 1)
+        # Making keys is waiting more than work: as many at once as elsewhere.
+        yield hosts.configure(work, playbook="enrol")
         yield hosts.configure(work, playbook="baseline", limit="edge", forks=forks)
         yield hosts.configure(work, forks=forks)
     else:
