@@ -93,7 +93,7 @@ def _limits(containers: ContainerLimits) -> dict[str, object]:
 
 
 SCRATCH = "ephemeral-storage"
-"""What a pod writes on its node's disk; a pod that writes more is ended, and its node's other pods are not."""
+"""What a container writes on its node's disk beside its volumes, as Kubernetes calls it."""
 
 DEFAULT_DENY = {"spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
 

@@ -8,7 +8,7 @@ from province.bundle.contents import Contents, Image, Program, owners, read_pack
 from province.fleet.fleet import Fleet
 from province.lab import image as base_system
 from province.lab import mirror, provision
-from province.lab.spec import Base as BaseSystem
+from province.lab.spec import Image as BaseSystem
 from province.toolchain import build, go, pins
 from province.toolchain.images import ImageArchive, images, load_recipe, of_debian, tree_of
 

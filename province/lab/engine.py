@@ -15,23 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from province.errors import ExitCode, ProvinceError
-from province.lab import (
-    ca,
-    cgroups,
-    image,
-    inside,
-    mirror,
-    mounts,
-    network,
-    prepared,
-    processes,
-    requirements,
-    router,
-    server,
-)
+from province.lab import ca, cgroups, image, inside, mirror, mounts, network, processes, requirements, router, server
 from province.lab import guest as guests
 from province.lab.guest import Means
-from province.lab.spec import GuestSpec, Image, LabSpec, problems
+from province.lab.spec import GuestSpec, LabSpec, problems
 from province.lab.state import Place, exclusive
 
 BOOT_SECONDS = 180.0
@@ -135,20 +122,16 @@ def down(checkout: Path, *, say: Say = to_stderr) -> Report:
 
 def _prepare(place: Place, spec: LabSpec, report: Report) -> Means:
     """Make or find what the guests are started with: images, identities, package source."""
-    kinds = [kind for kind in image.PACKAGES if kind in {guest.image for guest in spec.guests}]
+    kinds = sorted({guest.image for guest in spec.guests})
     with report.step("base images") as changed:
         changed.extend(kind for kind in kinds if not image.cached(kind))
         with ThreadPoolExecutor() as pool:
-            bare = dict(zip(kinds, pool.map(image.ensure, kinds), strict=True))
-    images: dict[Image, Path] = dict(bare.items())
-    if spec.prepared:
-        with report.step("prepared boxes"):
-            images["node"] = prepared.ensure(spec.prepared)
+            images = dict(zip(kinds, pool.map(image.ensure, kinds), strict=True))
     with report.step("identities") as changed:
         authority, made = ca.ensure(place, spec, time.time())
         changed.extend(made)
     with report.step("package source") as changed:
-        changed.extend(["debian"] if mirror.ensure(place, spec.mirror, bare) else [])
+        changed.extend(["debian"] if mirror.ensure(place, spec.mirror, images) else [])
     return Means(place, spec, images, authority, mirror.keyring(place))
 
 

@@ -8,7 +8,7 @@ from province.errors import ExitCode, ProvinceError
 from province.lab import requirements
 from province.lab.commands import run
 from province.lab.sources import KEYRING, SUITE, VARIABLE, debian_mirror
-from province.lab.spec import Base
+from province.lab.spec import Image
 from province.toolchain import cache
 
 COMMON = (
@@ -40,7 +40,7 @@ KUBERNETES = (
 )
 """What a Kubernetes node needs beside its own programs."""
 
-PACKAGES: dict[Base, tuple[str, ...]] = {"host": COMMON, "kubernetes": (*COMMON, *KUBERNETES)}
+PACKAGES: dict[Image, tuple[str, ...]] = {"host": COMMON, "kubernetes": (*COMMON, *KUBERNETES)}
 
 MASKED = (
     "apt-daily.timer",
@@ -103,22 +103,22 @@ ExecStart=!/usr/sbin/chronyd $DAEMON_OPTS -x
 """
 
 
-def ensure(image: Base) -> Path:
+def ensure(image: Image) -> Path:
     """Return the root directory of an image, building it first if the cache has none (about 1–3 minutes)."""
     return cache.entry(f"image-{image}", key(image), lambda target: _build(image, target)) / "root"
 
 
-def cached(image: Base) -> bool:
+def cached(image: Image) -> bool:
     """Whether the cache has the image already."""
     return cache.find(f"image-{image}", key(image)) is not None
 
 
-def key(image: Base) -> str:
+def key(image: Image) -> str:
     """Return the cache key: any change of packages or of this recipe makes another image."""
     return cache.key_of(SUITE, image, *PACKAGES[image], Path(__file__).read_text(encoding="utf-8"))
 
 
-def _build(image: Base, target: Path) -> None:
+def _build(image: Image, target: Path) -> None:
     """Install Debian into `target`/root.
 
     debootstrap mounts /proc and /sys in the new tree. It runs in namespaces of its own that die with this

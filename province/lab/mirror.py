@@ -21,7 +21,7 @@ from province.errors import ProvinceError
 from province.lab import image
 from province.lab.commands import run
 from province.lab.sources import KEYRING, SUITE, VARIABLE, debian_mirror
-from province.lab.spec import Base, MirrorSpec
+from province.lab.spec import Image, MirrorSpec
 from province.lab.state import Place
 from province.toolchain import cache
 
@@ -44,7 +44,7 @@ def source(station: object, port: int) -> str:
     return f"http://{station}{'' if port == 80 else f':{port}'}/debian"
 
 
-def ensure(place: Place, spec: MirrorSpec, images: dict[Base, Path]) -> bool:
+def ensure(place: Place, spec: MirrorSpec, images: dict[Image, Path]) -> bool:
     """Bring the source to what is specified; True if anything changed. Downloads what the cache lacks."""
     wanted = _fingerprint(spec, images)
     note = place.mirror / "made-from"
@@ -86,7 +86,7 @@ def _publish(place: Place, debian: Path, suite: str, pool: str, packages: Iterab
     _sign(place, debian / "dists" / suite)
 
 
-def downloads(packages: tuple[str, ...], images: dict[Base, Path]) -> list[Path]:
+def downloads(packages: tuple[str, ...], images: dict[Image, Path]) -> list[Path]:
     """Return all package files that guests of these images may need."""
     if not packages:
         return []
@@ -95,7 +95,7 @@ def downloads(packages: tuple[str, ...], images: dict[Base, Path]) -> list[Path]
         return [package for folder in folders for package in sorted(folder.glob("*.deb"))]
 
 
-def downloaded(kind: Base, tree: Path, packages: tuple[str, ...]) -> Path:
+def downloaded(kind: Image, tree: Path, packages: tuple[str, ...]) -> Path:
     """Return a folder with the packages, and all that they need beyond what the image has."""
     # Entries of another kind: those made before could lack a package.
     key = cache.key_of("complete", image.key(kind), *sorted(packages))
@@ -247,7 +247,7 @@ def _secret(place: Place) -> Path:
     return place.mirror / "signing-key.asc"
 
 
-def _fingerprint(spec: MirrorSpec, images: dict[Base, Path]) -> str:
+def _fingerprint(spec: MirrorSpec, images: dict[Image, Path]) -> str:
     """Return a digest of what the source is made from."""
     debs = [f"{path} {path.stat().st_mtime_ns}" for path in spec.debs]
     trees = [f"{kind} {tree}" for kind, tree in sorted(images.items())]

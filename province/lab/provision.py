@@ -20,7 +20,6 @@ from province.fleet.fleet import Fleet
 from province.lab import ca, engine, image, mirror, readers, signatures, signed_zone
 from province.lab.deb import Deb, make_deb
 from province.lab.engine import Report, Say, to_stderr
-from province.lab.own import OWN_PACKAGES, OWN_PROGRAMS
 from province.lab.spec import LabSpec
 from province.lab.state import Place
 from province.lab.topology import lab_spec
@@ -48,6 +47,10 @@ from province.toolchain.images import ImageArchive, images, note
 
 LAB = "lab"
 """The environment whose hosts are this lab's guests."""
+
+OWN_PROGRAMS = ("kubelet", "kubeadm", "kubectl", "etcdctl", "etcdutl")
+"""Programs from pins that hosts install as packages, as they would from a vendor's archive."""
+OWN_PACKAGES = (*OWN_PROGRAMS, *(one.package for one in signatures.ALL))
 
 
 def specification(fleet: Fleet) -> LabSpec:

@@ -14,7 +14,7 @@ from province.errors import ExitCode, ProvinceError
 from province.lab import kernel, mounts
 from province.lab.commands import run
 from province.lab.sources import KEYRING
-from province.lab.spec import Image, LabSpec
+from province.lab.spec import LabSpec
 from province.lab.state import RUNTIME, Place, locked
 from province.toolchain import cache
 
@@ -54,7 +54,7 @@ FLOORS = {
 """Kernel settings of the whole machine and the least value with which 204 guests start."""
 
 SYSTEM_MIB = 1024
-DISK_MIB: dict[Image, int] = {"host": 20, "kubernetes": 3000, "node": 20}
+DISK_MIB = {"host": 20, "kubernetes": 3000}
 CACHE_MIB = 4000
 SYS = Path("/proc/sys")
 OVERLAY_SPECIAL = ":,\\"

@@ -8,11 +8,9 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Literal
 
-Base = Literal["host", "kubernetes"]
-Image = Literal["host", "kubernetes", "node"]
-"""What a guest is started with; `node` is a host that is delivered with its packages (`province.lab.prepared`)."""
+Image = Literal["host", "kubernetes"]
 
-MEMORY_MIB: dict[Image, int] = {"host": 60, "kubernetes": 900, "node": 60}
+MEMORY_MIB: dict[Image, int] = {"host": 60, "kubernetes": 900}
 """What one guest needs at work, kernel memory included, in MiB (measured; a lab is sized by the sum)."""
 
 LINK_NAME = re.compile(r"[a-z][a-z0-9.-]{0,14}")
@@ -145,7 +143,6 @@ class LabSpec:
     user, user_id: the account the operator enters with before any configuration has run.
     routes: prefixes of the namespace that lie behind a guest.
     router: what the namespace's routing daemon does; None for a lab without one.
-    prepared: the packages that guests with the image `node` are delivered with.
     """
 
     domain: str
@@ -157,7 +154,6 @@ class LabSpec:
     router: RouterSpec | None = None
     user: str = "ops"
     user_id: int = 2000
-    prepared: tuple[str, ...] = ()
 
 
 def problems(spec: LabSpec) -> list[str]:

@@ -10,7 +10,6 @@ from province.fleet import addressing
 from province.fleet.addressing import Subnet
 from province.fleet.fleet import Fleet
 from province.fleet.hosts import Host, Interface
-from province.lab.crowd import is_prepared, prepared_packages
 from province.lab.spec import (
     GuestSpec,
     Image,
@@ -33,7 +32,7 @@ def lab_spec(
         domain=fleet.province.domain,
         station=station(fleet),
         networks=tuple(_networks(fleet)),
-        guests=tuple(guest_of(host, prepared=is_prepared(fleet, host)) for host in fleet.hosts.values()),
+        guests=tuple(guest_of(host) for host in fleet.hosts.values()),
         router=_router(fleet),
         mirror=MirrorSpec(
             packages=tuple(sorted(set(packages))),
@@ -44,7 +43,6 @@ def lab_spec(
         ),
         user=fleet.environment.automation.name,
         user_id=fleet.environment.automation.uid,
-        prepared=prepared_packages(fleet),
     )
 
 
@@ -106,9 +104,9 @@ def _site_zones(fleet: Fleet) -> dict[str, Subnet]:
     }
 
 
-def guest_of(host: Host, *, prepared: bool = False) -> GuestSpec:
-    """A host as a guest; one that is `prepared` is delivered with its packages."""
-    image: Image = "kubernetes" if host.host_class in KUBERNETES_CLASSES else "node" if prepared else "host"
+def guest_of(host: Host) -> GuestSpec:
+    """A host as a guest."""
+    image: Image = "kubernetes" if host.host_class in KUBERNETES_CLASSES else "host"
     return GuestSpec(
         name=host.name,
         image=image,

@@ -8,8 +8,8 @@ from province.fleet.logs import TAKEN_AT_ONCE
 from province.fleet.site import Duty
 from province.manifest.peers import Peers
 
-QUEUES = ("to-log-host", "to-second-log-host")
-"""Where lines wait on a host for the nearest log host and for the other one; the first has its name since 0.1.0."""
+NEAREST = "to-log-host"
+"""Where lines wait on a host for the nearest log host, since 0.1.0: what waited before an update is found after it."""
 
 
 def logs_view(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
@@ -22,8 +22,8 @@ def logs_view(fleet: Fleet, host: Host, peers: Peers) -> dict[str, object]:
         "logs_taken_at_once": TAKEN_AT_ONCE,
         "logs_patience_ms": logs.patience_ms,
         "log_servers": [
-            {**peers.named(one, host), "queue": queue}
-            for queue, one in zip(QUEUES, log_hosts(host, peers), strict=False)
+            {**peers.named(one, host), "queue": f"to-{one.name}" if number else NEAREST}
+            for number, one in enumerate(log_hosts(host, peers))
         ],
     }
 

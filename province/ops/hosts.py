@@ -18,21 +18,14 @@ OUR_CODES = {int(code): code for code in ExitCode}
 
 
 def configure(
-    work: Workplace,
-    *,
-    check: bool = False,
-    playbook: str = "site",
-    limit: str = "",
-    variables: Sequence[str] = (),
-    forks: int = 0,
+    work: Workplace, *, check: bool = False, playbook: str = "site", limit: str = "", variables: Sequence[str] = ()
 ) -> Step:
     """Apply a playbook to its hosts, or to those of the group `limit`; with `check` only find out what would change.
 
-    `variables`: `name=value`. `forks`: how many hosts at once, if not as many as `ansible.cfg` says.
+    `variables`: `name=value`.
     """
     words = ["ansible-playbook", "-i", f"inventories/{work.environment}", f"ansible/playbooks/{playbook}.yml"]
     words += ["--limit", limit] if limit else []
-    words += ["--forks", str(forks)] if forks else []
     words += [word for one in variables for word in ("--extra-vars", one)]
     outcome = work.run(playbook, [*words, *(["--check", "--diff"] if check else [])])
     stop_if_failed(f"ansible-playbook {playbook}.yml", outcome, ANSIBLE_CODES)

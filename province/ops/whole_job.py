@@ -6,12 +6,10 @@ job; a cluster that fails does not stop the other site's.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 
 from province.fleet.fleet import Fleet
-from province.lab.crowd import crowded
 from province.ops import data_centre, hosts
 from province.ops.data_centre import centres
 from province.ops.step import Step
@@ -27,29 +25,12 @@ def write_report(work: Workplace) -> Step:
     return Step("report", outcome.text.strip().splitlines()[-1], changed=False, seconds=outcome.seconds)
 
 
-def configure(work: Workplace, fleet: Fleet) -> Iterator[Step]:
-    """Bring every host to its declared state.
-
-    Where a crowd of hosts shares this machine, each application takes what it can get of the processors: so few at
-    once, and nodes first. As long as some nodes are missing, hubs look for them and tell all the others, and gateways
-    try their tunnels; all that begins when every node is there.
-    """
-    if crowded(fleet):
-        forks = 4 * (os.cpu_count() or 1)
-        # Making keys is waiting more than work: as many at once as elsewhere.
-        yield hosts.configure(work, playbook="enrol")
-        yield hosts.configure(work, playbook="baseline", limit="edge", forks=forks)
-        yield hosts.configure(work, forks=forks)
-    else:
-        yield hosts.configure(work)
-
-
 def whole_job(work: Workplace, fleet: Fleet) -> Iterator[Step]:
     """Every step, as it is done.
 
     Raises ProvinceError when hosts could not be configured or verified; a cluster that failed is a failed step.
     """
-    yield from configure(work, fleet)
+    yield hosts.configure(work)
     yield hosts.verify(work)
     for centre in centres(work, fleet, with_hosts=False):
         yield from data_centre.up(centre, REASON)
